@@ -1,0 +1,126 @@
+package sdk
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// Setting is one member of an integration's settings.
+type Setting struct {
+	Name     string          `json:"name"` // lower case with underscores
+	Type     SettingType     `json:"type"`
+	Default  json.RawMessage `json:"default,omitempty"` // absent: the type's zero value
+	Required bool            `json:"required,omitempty"`
+	Secret   bool            `json:"secret,omitempty"` // never shown again
+	Enum     []string        `json:"enum,omitempty"`   // allowed values of a string
+	Doc      string          `json:"doc,omitempty"`    // one sentence
+}
+
+// SettingType is the type of a setting's value.
+type SettingType string
+
+// The types.
+const (
+	TypeString SettingType = "string"
+	TypeBool   SettingType = "bool"
+	TypeNumber SettingType = "number"
+	TypeList   SettingType = "list" // of strings
+	TypeMap    SettingType = "map"  // of strings
+)
+
+// SettingsOf makes a schema from a struct's exported fields: strings, bools,
+// integers and floats, []string and map[string]string. The tags are
+//
+//	json:"name"        required: the setting's name
+//	default:"value"    as JSON, or a plain word for a string
+//	enum:"a,b,c"       allowed values
+//	doc:"one sentence"
+//	required:"true"    secret:"true"
+//
+// It panics on a struct that it can't describe: that is a bug in the adapter,
+// which its first test finds.
+func SettingsOf[T any]() []Setting {
+	t := reflect.TypeFor[T]()
+	if t.Kind() != reflect.Struct {
+		panic(fmt.Sprintf("sdk.SettingsOf: %v is not a struct", t))
+	}
+	var settings []Setting
+	for field := range t.Fields() {
+		if field.IsExported() {
+			settings = append(settings, settingOf(field))
+		}
+	}
+	return settings
+}
+
+func settingOf(field reflect.StructField) Setting {
+	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+	if name == "" {
+		panic(fmt.Sprintf("sdk.SettingsOf: field %s has no json tag", field.Name))
+	}
+	s := Setting{
+		Name:     name,
+		Doc:      field.Tag.Get("doc"),
+		Required: field.Tag.Get("required") == "true",
+		Secret:   field.Tag.Get("secret") == "true",
+	}
+	if enum := field.Tag.Get("enum"); enum != "" {
+		s.Enum = strings.Split(enum, ",")
+	}
+	switch kind := field.Type.Kind(); {
+	case kind == reflect.String:
+		s.Type = TypeString
+	case kind == reflect.Bool:
+		s.Type = TypeBool
+	case kind >= reflect.Int && kind <= reflect.Float64:
+		s.Type = TypeNumber
+	case field.Type == reflect.TypeFor[[]string]():
+		s.Type = TypeList
+	case field.Type == reflect.TypeFor[map[string]string]():
+		s.Type = TypeMap
+	default:
+		panic(fmt.Sprintf("sdk.SettingsOf: field %s has unsupported type %v", field.Name, field.Type))
+	}
+	if value, ok := field.Tag.Lookup("default"); ok {
+		s.Default = json.RawMessage(value)
+		if s.Type == TypeString && !json.Valid(s.Default) {
+			s.Default, _ = json.Marshal(value)
+		}
+		if !json.Valid(s.Default) {
+			panic(fmt.Sprintf("sdk.SettingsOf: default of field %s is not JSON: %s", field.Name, value))
+		}
+	}
+	return s
+}
+
+// Settings decodes a request's settings into T, over the defaults of T's
+// tags. The gateway has validated them, so an error means that gateway and
+// adapter disagree about the schema.
+func Settings[T any](r Request) (T, error) {
+	var settings T
+	defaults := map[string]json.RawMessage{}
+	for _, s := range SettingsOf[T]() {
+		if s.Default != nil {
+			defaults[s.Name] = s.Default
+		}
+	}
+	if len(defaults) > 0 {
+		blob, err := json.Marshal(defaults)
+		if err != nil {
+			return settings, fmt.Errorf("encode default settings: %w", err)
+		}
+		if err := json.Unmarshal(blob, &settings); err != nil {
+			return settings, fmt.Errorf("decode default settings: %w", err)
+		}
+	}
+	if len(bytes.TrimSpace(r.Settings)) == 0 {
+		return settings, nil
+	}
+	if err := json.Unmarshal(r.Settings, &settings); err != nil {
+		return settings, fmt.Errorf("decode settings: %w", err)
+	}
+	return settings, nil
+}
