@@ -1,0 +1,119 @@
+package core
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"time"
+
+	"bellcrank.example/sdk"
+)
+
+// Event is an adapter's event with the operator's rules applied, ready to be
+// folded.
+type Event struct {
+	sdk.Event
+	Index        int      // position in its request
+	Key          [16]byte // hash of the dedup key
+	Series       [16]byte // hash of the series key; zero if it is the dedup key's
+	Alias        [16]byte // hash of the event itself, if the vendor gave no key
+	SeverityRule string
+}
+
+// HashKey returns the hash under which a key is looked up.
+func HashKey(key string) [16]byte {
+	sum := sha256.Sum256([]byte(key))
+	return [16]byte(sum[:16])
+}
+
+// PrepareEvents applies the integration's rules to what an adapter returned
+// for a request: severity, service, labels, the test mark, and a key for
+// events without one.
+func PrepareEvents(in *Integration, request ID, test bool, events []sdk.Event) []Event {
+	prepared := make([]Event, len(events))
+	for index, e := range events {
+		p := Event{Event: e, Index: index}
+		p.Test = p.Test || test
+		if p.Action == sdk.Trigger {
+			p.Severity, p.SeverityRule = in.Severity.Decide(&e)
+		} else {
+			p.Severity = "" // in real captures a recovery's priority is empty or unrelated
+		}
+		p.Service = in.Service.Decide(e.Service)
+		p.Labels = withLabels(e.Labels, in.Labels)
+		if p.DedupKey == "" {
+			p.Alias = aliasOf(&e)
+			p.DedupKey = fmt.Sprintf("%s#%d", request, index)
+			p.IdentityRule = "none: every request opens an incident"
+		}
+		p.Key = HashKey(p.DedupKey)
+		if e.SeriesKey != "" && e.SeriesKey != p.DedupKey {
+			p.Series = HashKey(e.SeriesKey)
+		}
+		prepared[index] = p
+	}
+	return prepared
+}
+
+func withLabels(own, static map[string]string) map[string]string {
+	if len(static) == 0 {
+		return own
+	}
+	all := maps.Clone(static)
+	maps.Copy(all, own)
+	return all
+}
+
+// aliasOf hashes what the sender said, so that a client's retry of a POST
+// without any identity can be recognised.
+func aliasOf(e *sdk.Event) [16]byte {
+	// Encoding an event can't fail: its metadata came out of a JSON decoder.
+	blob, _ := json.Marshal(e)
+	sum := sha256.Sum256(blob)
+	return [16]byte(sum[:16])
+}
+
+// ListHash identifies a list of events: applying it in chunks goes on only
+// while the list stays the same.
+func ListHash(events []sdk.Event) (string, error) {
+	h := sha256.New()
+	if err := json.NewEncoder(h).Encode(events); err != nil {
+		return "", fmt.Errorf("hash events: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// Effect says what an event did.
+type Effect string
+
+// The effects.
+const (
+	EffectOpened   Effect = "opened"
+	EffectRepeated Effect = "repeated"
+	EffectRaised   Effect = "raised" // repeated, with a higher severity
+	EffectReopened Effect = "reopened"
+	EffectAcked    Effect = "acknowledged"
+	EffectResolved Effect = "resolved"
+	EffectLate     Effect = "late"   // a trigger that was said before the resolve which came first
+	EffectStale    Effect = "stale"  // a resolve or acknowledgement that was said before the newest trigger
+	EffectOrphan   Effect = "orphan" // a resolve or acknowledgement of nothing
+	EffectNone     Effect = "none"   // a second resolve or acknowledgement
+	EffectFallback Effect = "fallback"
+)
+
+// TimelineEntry is one event on an incident's timeline, as stored.
+type TimelineEntry struct {
+	ID         ID
+	Tenant     int64
+	Incident   ID // zero for an orphan
+	Request    ID
+	Index      int
+	Action     sdk.Action
+	Effect     Effect
+	At         time.Time // of receipt
+	OccurredAt time.Time // as the vendor says; may be zero
+	Severity   sdk.Severity
+	Title      string
+}

@@ -1,0 +1,450 @@
+package core
+
+import (
+	"slices"
+	"time"
+
+	"bellcrank.example/sdk"
+)
+
+// aliasWindow is how long an event without identity that is sent again, byte
+// for byte, counts as the sender's retry.
+const aliasWindow = 10 * time.Second
+
+// SlotKind says what a slot is the gate of.
+type SlotKind uint8
+
+// The kinds, in the order in which a batch locks them.
+const (
+	KeySlot      SlotKind = iota // a dedup key: at most one open incident
+	SeriesSlot                   // a recurring problem: links episodes with different keys
+	FallbackSlot                 // a failure code: at most one open fallback incident
+	AliasSlot                    // an event without identity, by its bytes
+)
+
+// SlotRef names a slot within the store.
+type SlotRef struct {
+	Tenant      int64
+	Integration string
+	Kind        SlotKind
+	Hash        [16]byte
+}
+
+// Slot is race gate, out-of-order tombstone and number guard of one key in
+// one: who holds it decides what an event on that key does.
+type Slot struct {
+	Open ID // the incident that is open, zero if none is
+	Last ID // the newest incident, open or not
+
+	// The newest event by the order that Fold uses. An event that is behind it
+	// never writes these.
+	LastOp         sdk.Action
+	LastRequest    ID
+	LastIndex      int
+	LastSourceAt   time.Time
+	LastReceivedAt time.Time
+
+	Changed bool // the batch has changed it
+}
+
+// behind reports whether e was said before the newest event of the slot.
+func (s *Slot) behind(c *Change, e *Event) bool {
+	if s.LastOp == "" {
+		return false
+	}
+	if c.Observed && !e.OccurredAt.IsZero() && !s.LastSourceAt.IsZero() && !e.OccurredAt.Equal(s.LastSourceAt) {
+		return e.OccurredAt.Before(s.LastSourceAt)
+	}
+	if c.Request.ID != s.LastRequest {
+		return c.Request.ID < s.LastRequest
+	}
+	return e.Index < s.LastIndex
+}
+
+// take makes e the newest event of the slot.
+func (s *Slot) take(c *Change, e *Event) {
+	s.LastOp, s.LastRequest, s.LastIndex = e.Action, c.Request.ID, e.Index
+	s.LastSourceAt, s.LastReceivedAt = e.OccurredAt, c.Request.ReceivedAt
+	s.Changed = true
+}
+
+// State is what a batch has locked and loaded: every slot that its changes
+// refer to, and for each slot its open incident, else its last one. Fold
+// changes it in place.
+type State struct {
+	Slots        map[SlotRef]*Slot
+	Incidents    map[ID]*Incident
+	Destinations map[string]DestinationState
+	NewID        func() ID
+}
+
+// Change is what one request does: the events that an adapter made of it, or
+// the failure that a fallback incident shall tell of.
+type Change struct {
+	Request      *Request
+	Observed     bool // the vendor's times order the events
+	ReopenWindow time.Duration
+	Events       []Event
+	Failure      Code   // not empty: raise or join the fallback incident
+	Detail       string // what failed, for that incident's description
+	Last         bool   // no more events of this request follow: it leaves the fallback incident
+}
+
+// Refs lists the slots that folding the change needs.
+func (c *Change) Refs() []SlotRef {
+	ref := SlotRef{Tenant: c.Request.Tenant, Integration: c.Request.Integration}
+	var refs []SlotRef
+	add := func(kind SlotKind, hash [16]byte) {
+		ref.Kind, ref.Hash = kind, hash
+		refs = append(refs, ref)
+	}
+	for i := range c.Events {
+		e := &c.Events[i]
+		add(KeySlot, e.Key)
+		if e.Series != [16]byte{} {
+			add(SeriesSlot, e.Series)
+		}
+		if e.Alias != [16]byte{} {
+			add(AliasSlot, e.Alias)
+		}
+	}
+	if c.Failure != "" {
+		add(FallbackSlot, HashKey(string(c.Failure)))
+	}
+	if c.Request.Fallback != 0 {
+		add(FallbackSlot, HashKey(string(c.Request.FallbackOf)))
+	}
+	return refs
+}
+
+// Folded is what folding has made, besides the changed State.
+type Folded struct {
+	Created    []*Incident // in order; they have no number yet
+	Changed    []*Incident // those that were there before
+	Timeline   []TimelineEntry
+	Versions   []Version
+	Deliveries []Delivery
+}
+
+// Fold applies changes in order. Operations on one slot happen in the order
+// of arrival; what is behind the newest event changes no more than counts.
+func Fold(s *State, changes []*Change, routes Routes, now time.Time) *Folded {
+	f := &folding{State: s, routes: routes, now: now, out: &Folded{}, seen: map[ID]bool{}}
+	for _, c := range changes {
+		f.apply(c)
+	}
+	return f.out
+}
+
+type folding struct {
+	*State
+	routes Routes
+	now    time.Time
+	out    *Folded
+	seen   map[ID]bool // incidents that are in out.Created or out.Changed
+}
+
+// apply folds one request's events, then settles what it has to do with a
+// fallback incident.
+func (f *folding) apply(c *Change) {
+	for i := range c.Events {
+		switch e := &c.Events[i]; e.Action {
+		case sdk.Trigger:
+			f.trigger(c, e)
+		case sdk.Acknowledge:
+			f.acknowledge(c, e)
+		case sdk.Resolve:
+			f.resolve(c, e)
+		}
+	}
+	switch {
+	case c.Failure != "":
+		f.fallBack(c)
+	case c.Last:
+		f.leaveFallback(c)
+	}
+}
+
+func (f *folding) slot(c *Change, kind SlotKind, hash [16]byte) *Slot {
+	ref := SlotRef{c.Request.Tenant, c.Request.Integration, kind, hash}
+	s := f.Slots[ref]
+	if s == nil {
+		s = &Slot{}
+		f.Slots[ref] = s
+	}
+	return s
+}
+
+// trigger repeats, reopens or opens; in doubt it opens.
+func (f *folding) trigger(c *Change, e *Event) {
+	slot := f.slot(c, KeySlot, e.Key)
+	behind := slot.behind(c, e)
+	open, last := f.Incidents[slot.Open], f.Incidents[slot.Last]
+	if twin := f.retried(c, e); twin != nil {
+		f.repeat(c, e, twin, false)
+		return
+	}
+	switch {
+	case open != nil:
+		f.repeat(c, e, open, behind)
+	case behind && last != nil:
+		last.Count++
+		f.note(c, e, last, EffectLate)
+	case behind:
+		f.openEnded(c, e, slot)
+	case last != nil && last.Status == Resolved && c.Request.ReceivedAt.Sub(last.ResolvedAt) <= c.ReopenWindow:
+		f.reopen(c, e, slot, last)
+	default:
+		f.open(c, e, slot)
+	}
+	if !behind {
+		slot.take(c, e)
+	}
+}
+
+// retried returns the open incident that the same bytes opened a moment ago.
+func (f *folding) retried(c *Change, e *Event) *Incident {
+	if e.Alias == [16]byte{} {
+		return nil
+	}
+	alias := f.slot(c, AliasSlot, e.Alias)
+	twin := f.Incidents[alias.Last]
+	if twin == nil || !twin.Open() || c.Request.ReceivedAt.Sub(alias.LastReceivedAt) > aliasWindow {
+		return nil
+	}
+	return twin
+}
+
+// repeat counts. Only a higher severity is news: a summary with a value in it
+// would otherwise page for ever.
+func (f *folding) repeat(c *Change, e *Event, in *Incident, behind bool) {
+	in.Count++
+	in.LastAt = later(in.LastAt, c.Request.ReceivedAt)
+	if !behind {
+		in.describe(e)
+	}
+	if !e.Severity.Above(in.Severity) {
+		f.note(c, e, in, EffectRepeated)
+		return
+	}
+	in.Severity, in.SeverityRaw, in.SeverityRule = e.Severity, e.SeverityRaw, e.SeverityRule
+	f.note(c, e, in, EffectRaised)
+	f.version(in, Escalated)
+}
+
+// openEnded records a problem whose end was heard of first: it is over, so
+// nobody is told.
+func (f *folding) openEnded(c *Change, e *Event, slot *Slot) {
+	in := f.create(c, e, slot)
+	in.Status, in.ResolvedAt = Resolved, slot.LastReceivedAt
+	slot.Open, slot.Changed = 0, true
+	f.note(c, e, in, EffectLate)
+}
+
+func (f *folding) reopen(c *Change, e *Event, slot *Slot, in *Incident) {
+	in.Status, in.OpenedAt, in.LastAt = Investigating, c.Request.ReceivedAt, c.Request.ReceivedAt
+	in.AckedAt, in.ResolvedAt = time.Time{}, time.Time{}
+	in.Severity, in.SeverityRaw, in.SeverityRule = e.Severity, e.SeverityRaw, e.SeverityRule
+	in.Count++
+	in.describe(e)
+	slot.Open = in.ID
+	f.note(c, e, in, EffectReopened)
+	f.version(in, Reopened)
+}
+
+func (f *folding) open(c *Change, e *Event, slot *Slot) {
+	if in := f.takeOver(c, e, slot); in != nil {
+		return
+	}
+	in := f.create(c, e, slot)
+	f.note(c, e, in, EffectOpened)
+	f.version(in, Created)
+}
+
+// create makes the incident of a new episode and puts it into its slots.
+func (f *folding) create(c *Change, e *Event, slot *Slot) *Incident {
+	at := c.Request.ReceivedAt
+	in := &Incident{
+		ID: f.NewID(), Tenant: c.Request.Tenant, Integration: c.Request.Integration,
+		Status: Investigating, Count: 1, FirstAt: at, LastAt: at, OpenedAt: at, Previous: slot.Last,
+	}
+	f.identify(c, e, in, slot)
+	f.Incidents[in.ID] = in
+	f.seen[in.ID] = true
+	f.out.Created = append(f.out.Created, in)
+	return in
+}
+
+// identify gives an incident the event's identity, content and slots.
+func (f *folding) identify(c *Change, e *Event, in *Incident, slot *Slot) {
+	in.DedupKey, in.SeriesKey, in.IdentityRule = e.DedupKey, e.SeriesKey, e.IdentityRule
+	in.Severity, in.SeverityRaw, in.SeverityRule = e.Severity, e.SeverityRaw, e.SeverityRule
+	in.Test = e.Test
+	in.describe(e)
+	slot.Open, slot.Last, slot.Changed = in.ID, in.ID, true
+	if e.Series != [16]byte{} {
+		series := f.slot(c, SeriesSlot, e.Series)
+		if in.Previous == 0 {
+			in.Previous = series.Last
+		}
+		series.Last = in.ID
+		series.take(c, e)
+	}
+	if e.Alias != [16]byte{} {
+		alias := f.slot(c, AliasSlot, e.Alias)
+		alias.Last = in.ID
+		alias.take(c, e)
+	}
+}
+
+// acknowledge marks an open incident; it never undoes anything.
+func (f *folding) acknowledge(c *Change, e *Event) {
+	slot := f.slot(c, KeySlot, e.Key)
+	behind := slot.behind(c, e)
+	open := f.Incidents[slot.Open]
+	switch {
+	case open == nil:
+		f.noteOrphan(c, e, slot)
+	case behind:
+		f.note(c, e, open, EffectStale)
+	case open.Status == Acknowledged:
+		f.note(c, e, open, EffectNone)
+	default:
+		open.Status, open.AckedAt = Acknowledged, c.Request.ReceivedAt
+		f.note(c, e, open, EffectAcked)
+		f.version(open, AckedKind)
+	}
+	if !behind && open != nil {
+		slot.take(c, e)
+	}
+}
+
+// resolve ends the episode, unless it was said before the newest trigger.
+func (f *folding) resolve(c *Change, e *Event) {
+	slot := f.slot(c, KeySlot, e.Key)
+	behind := slot.behind(c, e)
+	open := f.Incidents[slot.Open]
+	switch {
+	case open == nil:
+		f.noteOrphan(c, e, slot)
+	case behind:
+		f.note(c, e, open, EffectStale)
+	default:
+		open.Status, open.ResolvedAt = Resolved, c.Request.ReceivedAt
+		open.LastAt = later(open.LastAt, c.Request.ReceivedAt)
+		slot.Open = 0
+		f.note(c, e, open, EffectResolved)
+		f.version(open, ResolvedKind)
+	}
+	if !behind {
+		slot.take(c, e) // also without an incident: a later trigger may have been said earlier
+	}
+}
+
+// noteOrphan records what has no open incident: on the last one if there is
+// one, else on none.
+func (f *folding) noteOrphan(c *Change, e *Event, slot *Slot) {
+	if last := f.Incidents[slot.Last]; last != nil {
+		f.note(c, e, last, EffectNone)
+		return
+	}
+	f.entry(c, e, 0, EffectOrphan)
+}
+
+// note puts the event on the incident's timeline and the incident on the
+// request's list.
+func (f *folding) note(c *Change, e *Event, in *Incident, effect Effect) {
+	f.entry(c, e, in.ID, effect)
+	f.touch(c, in)
+}
+
+func (f *folding) entry(c *Change, e *Event, incident ID, effect Effect) {
+	f.out.Timeline = append(f.out.Timeline, TimelineEntry{
+		ID: f.NewID(), Tenant: c.Request.Tenant, Incident: incident, Request: c.Request.ID, Index: e.Index,
+		Action: e.Action, Effect: effect, At: c.Request.ReceivedAt, OccurredAt: e.OccurredAt,
+		Severity: e.Severity, Title: e.Title,
+	})
+}
+
+// maxListed bounds how many incidents a request and its answer list.
+const maxListed = 100
+
+// changed notes that an incident is to be stored again.
+func (f *folding) changed(in *Incident) {
+	if !f.seen[in.ID] {
+		f.seen[in.ID] = true
+		f.out.Changed = append(f.out.Changed, in)
+	}
+}
+
+// touch puts the incident on the request's list.
+func (f *folding) touch(c *Change, in *Incident) {
+	f.changed(in)
+	if slices.Contains(c.Request.Incidents, in.ID) {
+		return
+	}
+	c.Request.Total++
+	if len(c.Request.Incidents) < maxListed {
+		c.Request.Incidents = append(c.Request.Incidents, in.ID)
+	}
+}
+
+// version makes a version of the incident and what it owes: to those who are
+// matched now and to those who were told of an earlier version. A resolve goes
+// only to the latter; who is matched for the first time gets an opening.
+func (f *folding) version(in *Incident, kind Kind) {
+	in.Version++
+	told := in.Told
+	if kind != ResolvedKind {
+		in.Told = union(told, f.routes.Match(in))
+	}
+	for _, destination := range in.Told {
+		says := kind
+		if !slices.Contains(told, destination) {
+			says = Created
+		}
+		if f.routes.Wants(destination, says) {
+			f.owe(in, destination, says)
+		}
+	}
+	f.out.Versions = append(f.out.Versions, Version{
+		Incident: in.ID, Number: in.Version, Kind: kind, At: f.now,
+		Generation: f.routes.Generation(), Snapshot: in.Clone(),
+	})
+}
+
+func (f *folding) owe(in *Incident, destination string, kind Kind) {
+	d := Delivery{
+		ID: f.NewID(), Tenant: in.Tenant, Incident: in.ID, Version: in.Version, Kind: kind,
+		Destination: destination, State: DeliveryDue, NextAt: f.now, CreatedAt: f.now,
+	}
+	if state, ok := f.Destinations[destination]; ok && !state.Active() {
+		d.State = DeliveryParked
+	}
+	f.out.Deliveries = append(f.out.Deliveries, d)
+}
+
+// union returns the sorted union of a sorted list and another one.
+func union(sorted, more []string) []string {
+	all := append(slices.Clone(sorted), more...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// Inherit lets a new delivery wait as long as its predecessor on the lane that
+// failed by the destination's fault: a newer version makes nobody try sooner.
+// After a delivery-fault it starts afresh.
+func Inherit(d *Delivery, predecessor Delivery) {
+	if predecessor.Fault != DestinationFault || predecessor.State != DeliveryDue || d.State != DeliveryDue {
+		return
+	}
+	d.Attempt, d.Fault, d.FirstAt = predecessor.Attempt, predecessor.Fault, predecessor.FirstAt
+	d.NextAt = later(d.NextAt, predecessor.NextAt)
+}

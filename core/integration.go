@@ -1,0 +1,131 @@
+package core
+
+import (
+	"encoding/json"
+	"net/netip"
+	"path"
+	"strings"
+	"time"
+
+	"bellcrank.example/sdk"
+)
+
+// DefaultReopenWindow is how long after its end a problem that returns reopens
+// its old incident.
+const DefaultReopenWindow = 5 * time.Minute
+
+// Integration is a monitoring tool that is allowed to send to us. It is
+// immutable: a reload makes a new one.
+type Integration struct {
+	Tenant      int64
+	Type        string // the adapter's type, such as "datadog"
+	Name        string
+	Description string
+	Plugin      string // name of the plugin that adapts its requests
+
+	Disabled bool // refuses requests
+	Paused   bool // stores requests and adapts them when resumed
+
+	Keys           []RoutingKey
+	AllowedCIDRs   []netip.Prefix // empty: every address
+	VerifyNone     bool           // `verify = "none"` is written
+	SigningSecrets []Secret
+
+	Settings json.RawMessage // validated JSON object for the adapter
+	Info     sdk.Info        // what the adapter declares; known while it is down
+	Limits   sdk.Limits      // effective: none is zero
+
+	Severity     SeverityPolicy
+	Service      ServicePolicy
+	Labels       map[string]string // added to every event
+	ReopenWindow time.Duration     // DefaultReopenWindow if the configuration says nothing
+}
+
+// ID returns "TYPE/NAME".
+func (i *Integration) ID() string { return i.Type + "/" + i.Name }
+
+// RoutingKey is a secret that names an integration. One of Value and SHA256
+// is set.
+type RoutingKey struct {
+	ID      string    // shown in logs and lists
+	Value   Secret    // the whole key
+	SHA256  [32]byte  // plain SHA-256 of the whole key, if Value is empty
+	Expires time.Time // zero: never
+}
+
+// SeverityPolicy is the operator's say about severities. Its map goes above
+// the adapter's answer, its default below.
+type SeverityPolicy struct {
+	Map     map[string]sdk.Severity // the vendor's word, in lower case; "*" for all
+	Default sdk.Severity            // sdk.Medium if empty
+}
+
+// Decide returns a trigger's severity and the rule that gave it.
+func (p SeverityPolicy) Decide(e *sdk.Event) (sdk.Severity, string) {
+	if s, ok := p.Map[strings.ToLower(strings.TrimSpace(e.SeverityRaw))]; ok {
+		return s, "map: " + e.SeverityRaw
+	}
+	if s, ok := p.Map["*"]; ok {
+		return s, "map: *"
+	}
+	switch {
+	case e.Severity != "":
+		return e.Severity, "adapter"
+	case p.Default != "":
+		return p.Default, "integration default"
+	}
+	return sdk.Medium, "default"
+}
+
+// ServicePolicy is the operator's say about service names.
+type ServicePolicy struct {
+	Map     map[string]string // pattern as of path.Match, in lower case -> service
+	Default string            // for events without one
+}
+
+// Decide returns the service of an event that names one.
+func (p ServicePolicy) Decide(service string) string {
+	if service == "" {
+		return p.Default
+	}
+	lower := strings.ToLower(service)
+	if to, ok := p.Map[lower]; ok {
+		return to
+	}
+	best := ""
+	for pattern := range p.Map {
+		// The longest pattern wins, so that the answer doesn't depend on the
+		// order of a map.
+		if ok, _ := path.Match(pattern, lower); ok && (len(pattern) > len(best) || len(pattern) == len(best) && pattern < best) {
+			best = pattern
+		}
+	}
+	if best != "" {
+		return p.Map[best]
+	}
+	return service
+}
+
+// Secret is text that must not be shown. Reveal is the only way to read it.
+type Secret struct{ value string }
+
+// NewSecret wraps a secret; line ends at its end, which files have, are not
+// part of it.
+func NewSecret(s string) Secret { return Secret{strings.TrimRight(s, "\r\n")} }
+
+// Reveal returns the secret.
+func (s Secret) Reveal() string { return s.value }
+
+// Empty reports whether there is no secret.
+func (s Secret) Empty() bool { return s.value == "" }
+
+const redacted = "[redacted]"
+
+// String hides the secret.
+func (s Secret) String() string { return redacted }
+
+// GoString hides the secret.
+func (s Secret) GoString() string { return redacted }
+
+// MarshalText hides the secret.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
