@@ -19,7 +19,11 @@ type Store interface {
 	// delivery, marked as a duplicate, and counts the repeat.
 	Seen(ctx context.Context, tenant int64, integration string, key core.DeliveryKey) (core.Receipt, bool, error)
 	// Owed lists open requests that are due: NextAt is not after now, or
-	// nobody has tried them and they are older than the id before. Oldest
-	// first, at most limit.
-	Owed(ctx context.Context, now time.Time, before core.ID, limit int) ([]*core.Request, error)
+	// nobody has tried them and they are older than the id before. Those of
+	// the integrations in skip are left out. Oldest first, at most limit, with
+	// their bodies.
+	Owed(ctx context.Context, skip []string, now time.Time, before core.ID, limit int) ([]*core.Request, error)
+	// Neglected lists open requests without a fallback incident that were
+	// received before a time. Oldest first, at most limit, without bodies.
+	Neglected(ctx context.Context, receivedBefore time.Time, limit int) ([]*core.Request, error)
 }

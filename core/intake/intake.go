@@ -1,0 +1,208 @@
+// Package intake is the straight line from a request to its incidents: adapt
+// in budget, fold, commit once, answer.
+//
+// The sweep drives the same line for requests that were stored without an
+// answer of their adapter. How events change incidents is core's business, how
+// requests are kept the store's.
+package intake
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"sync"
+	"time"
+
+	"bellcrank.example/core"
+	"bellcrank.example/sdk"
+)
+
+// Adapters calls adapter processes.
+type Adapters interface {
+	// Adapt calls the plugin. Its errors are an *sdk.Failure, which is about
+	// the request, or a *core.AdaptError. A plugin that isn't ready is an error
+	// at once.
+	Adapt(ctx context.Context, plugin string, r sdk.Request) (sdk.Result, error)
+	// Ready reports whether a call has a chance.
+	Ready(plugin string) bool
+}
+
+// Config holds what an Intake needs. Store, Adapters, Integrations and NewID
+// are required.
+type Config struct {
+	Store        Store
+	Adapters     Adapters
+	Integrations func() map[string]*core.Integration // by "TYPE/NAME", as configured now
+	NewID        func() core.ID
+	Budget       time.Duration    // how long a sender waits for the adapter; 400 ms if zero
+	CallTimeout  time.Duration    // of one adapter call; 5 seconds if zero
+	SweepEvery   time.Duration    // 250 ms if zero
+	Now          func() time.Time // time.Now if nil
+	Logger       *slog.Logger     // slog.Default if nil
+}
+
+// Intake accepts requests and finishes what it could not finish at once.
+type Intake struct {
+	cfg     Config
+	started core.ID // requests below this id were found at start
+
+	late sync.WaitGroup // answers that come after the budget
+
+	mu       sync.Mutex
+	owned    map[core.ID]bool // requests whose adapter call is under way
+	suspects map[core.ID]bool // requests that were in an adapter when it crashed
+}
+
+// New returns an Intake. Its Run sweeps and waits for late answers.
+func New(cfg Config) *Intake {
+	if cfg.Budget == 0 {
+		cfg.Budget = 400 * time.Millisecond
+	}
+	if cfg.CallTimeout == 0 {
+		cfg.CallTimeout = 5 * time.Second
+	}
+	if cfg.SweepEvery == 0 {
+		cfg.SweepEvery = 250 * time.Millisecond
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return &Intake{cfg: cfg, started: cfg.NewID(), owned: map[core.ID]bool{}, suspects: map[core.ID]bool{}}
+}
+
+// lease is how long a request whose sender was answered early belongs to the
+// call that is still under way.
+const lease = 10 * time.Second
+
+// Accept returns once the request is on stable storage: with its incidents
+// when the adapter answered in budget, as owed work when it didn't. It draws
+// the request's id. The body to adapt is decoded; r.Body stays as sent. A
+// request whose Code is set was judged at the door and reaches no adapter.
+func (in *Intake) Accept(ctx context.Context, integration *core.Integration, r *core.Request, decoded []byte) (core.Receipt, error) {
+	r.ID = in.cfg.NewID()
+	r.Tenant, r.Integration = integration.Tenant, integration.ID()
+	if r.Delivery.ID != [16]byte{} {
+		receipt, seen, err := in.cfg.Store.Seen(ctx, r.Tenant, r.Integration, r.Delivery)
+		if err != nil || seen {
+			return receipt, err
+		}
+	}
+	switch {
+	case r.State == core.RequestHeld:
+		return in.keep(ctx, r)
+	case r.Code != "":
+		return in.commit(ctx, integration, judged(integration, r), nil)
+	case !in.cfg.Adapters.Ready(integration.Plugin):
+		return in.owe(ctx, r, in.cfg.Now())
+	}
+	return in.adapt(ctx, integration, r, decoded)
+}
+
+// adapt waits for the adapter as long as the budget lasts. The budget ends the
+// wait, not the call: a late answer is applied when it comes.
+func (in *Intake) adapt(ctx context.Context, integration *core.Integration, r *core.Request, decoded []byte) (core.Receipt, error) {
+	call := in.call(ctx, integration, r, decoded)
+	budget := time.NewTimer(in.cfg.Budget)
+	defer budget.Stop()
+	select {
+	case a := <-call:
+		if len(a.result.Events) > chunk {
+			return in.answerLater(ctx, integration, r, again(a))
+		}
+		return in.commit(ctx, integration, in.conclude(integration, r, a, atTheDoor), a.result.Reply)
+	case <-budget.C:
+	case <-ctx.Done():
+	}
+	return in.answerLater(ctx, integration, r, call)
+}
+
+// answerLater stores the request as owed work, and finishes it when the call
+// that is under way answers.
+func (in *Intake) answerLater(ctx context.Context, integration *core.Integration, r *core.Request, call <-chan answer) (core.Receipt, error) {
+	in.own(r.ID)
+	stored := *r
+	receipt, err := in.owe(context.WithoutCancel(ctx), &stored, in.cfg.Now().Add(lease))
+	in.late.Go(func() {
+		defer in.disown(r.ID)
+		a := <-call // ends with the call's own deadline
+		if err == nil {
+			in.finish(context.WithoutCancel(ctx), integration, &stored, a)
+		}
+	})
+	return receipt, err
+}
+
+// answer is what became of an adapter call.
+type answer struct {
+	result sdk.Result
+	err    error
+}
+
+// call starts an adapter call that outlives the sender's patience. The channel
+// gets exactly one answer.
+func (in *Intake) call(ctx context.Context, integration *core.Integration, r *core.Request, decoded []byte) <-chan answer {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.cfg.CallTimeout)
+	out := make(chan answer, 1)
+	request := adapterRequest(integration, r, decoded)
+	in.late.Go(func() {
+		defer cancel()
+		result, err := in.cfg.Adapters.Adapt(ctx, integration.Plugin, request)
+		out <- answer{result, err}
+	})
+	return out
+}
+
+func adapterRequest(integration *core.Integration, r *core.Request, decoded []byte) sdk.Request {
+	query, _ := url.ParseQuery(r.Query) // what doesn't parse is left out
+	return sdk.Request{
+		ID: r.ID.String(), Method: r.Method, Path: r.Path, Query: query, Header: r.Header, Body: decoded,
+		Source: r.Source, ReceivedAt: r.ReceivedAt, Integration: integration.ID(),
+		Settings: integration.Settings, Attempt: r.Attempt + 1,
+	}
+}
+
+// again is a call that has been answered already.
+func again(a answer) <-chan answer {
+	out := make(chan answer, 1)
+	out <- a
+	return out
+}
+
+// keep stores a request that nobody adapts for now.
+func (in *Intake) keep(ctx context.Context, r *core.Request) (core.Receipt, error) {
+	return in.cfg.Store.Commit(ctx, &core.Submission{Insert: true, Change: core.Change{Request: r}})
+}
+
+// owe stores a request as work for the sweep from next on.
+func (in *Intake) owe(ctx context.Context, r *core.Request, next time.Time) (core.Receipt, error) {
+	r.State, r.NextAt = core.RequestOpen, next
+	return in.keep(ctx, r)
+}
+
+// commit stores a new request with its change.
+func (in *Intake) commit(ctx context.Context, integration *core.Integration, c core.Change, reply *sdk.Reply) (core.Receipt, error) {
+	receipt, err := in.cfg.Store.Commit(ctx, &core.Submission{Insert: true, Change: c})
+	if err != nil {
+		return core.Receipt{}, fmt.Errorf("commit request %s for %s: %w", c.Request.ID, integration.ID(), err)
+	}
+	if reply != nil {
+		receipt.Reply = &core.Reply{Status: reply.Status, ContentType: reply.ContentType, Body: reply.Body}
+	}
+	return receipt, nil
+}
+
+func (in *Intake) own(id core.ID) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.owned[id] = true
+}
+
+func (in *Intake) disown(id core.ID) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	delete(in.owned, id)
+}

@@ -1,0 +1,186 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"bellcrank.example/core"
+)
+
+const (
+	sweepBatch = 256
+	sweepers   = 16
+	// patience is how long a request may be open before a fallback incident
+	// tells of it.
+	patience = 30 * time.Second
+	// commitTimeout bounds what the sweep waits for the store.
+	commitTimeout = 10 * time.Second
+)
+
+// Run sweeps until ctx ends, then waits for the answers that are still out.
+func (in *Intake) Run(ctx context.Context) error {
+	began := in.cfg.Now()
+	tick := time.NewTicker(in.cfg.SweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			in.late.Wait()
+			return nil
+		case <-tick.C:
+		}
+		if err := in.Sweep(ctx); err != nil && ctx.Err() == nil {
+			in.cfg.Logger.Error("sweep", "err", err)
+		}
+		if in.cfg.Now().Sub(began) < patience {
+			continue
+		}
+		if err := in.tell(ctx); err != nil && ctx.Err() == nil {
+			in.cfg.Logger.Error("raise fallback incidents", "err", err)
+		}
+	}
+}
+
+// Sweep finishes requests that are owed and whose adapter is ready: in
+// parallel, but those that were in an adapter when it crashed one by one, so
+// that the guilty one is found.
+func (in *Intake) Sweep(ctx context.Context) error {
+	owed, err := in.cfg.Store.Owed(ctx, in.unready(), in.cfg.Now(), in.started, sweepBatch)
+	if err != nil {
+		return fmt.Errorf("list owed requests: %w", err)
+	}
+	slots := make(chan struct{}, sweepers)
+	var sweepersAtWork sync.WaitGroup
+	var alone []*core.Request
+	for _, r := range owed {
+		if in.isSuspect(r.ID) {
+			alone = append(alone, r)
+			continue
+		}
+		slots <- struct{}{}
+		sweepersAtWork.Go(func() {
+			defer func() { <-slots }()
+			in.redo(ctx, r)
+		})
+	}
+	sweepersAtWork.Wait()
+	for _, r := range alone {
+		in.redo(ctx, r)
+	}
+	return nil
+}
+
+// unready lists the integrations whose adapter can't be called now.
+func (in *Intake) unready() []string {
+	var ids []string
+	for id, integration := range in.cfg.Integrations() {
+		if integration.Paused || !in.cfg.Adapters.Ready(integration.Plugin) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// redo calls the adapter for a request that is owed, unless its first call is
+// still under way.
+func (in *Intake) redo(ctx context.Context, r *core.Request) {
+	integration := in.cfg.Integrations()[r.Integration]
+	if integration == nil || ctx.Err() != nil || in.owns(r.ID) {
+		return
+	}
+	decoded, err := core.Decode(r.Body, r.Encoding, integration.Limits.Body)
+	if err != nil {
+		in.cfg.Logger.Error("decode a stored request", "request", r.ID, "err", err)
+		return
+	}
+	in.finish(ctx, integration, r, <-in.call(ctx, integration, r, decoded))
+}
+
+func (in *Intake) owns(id core.ID) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.owned[id]
+}
+
+// finish applies an adapter's answer to a request that is stored already,
+// chunk by chunk when it has very many events.
+func (in *Intake) finish(ctx context.Context, integration *core.Integration, r *core.Request, a answer) {
+	c := in.conclude(integration, r, a, later)
+	if c.Request.State != core.RequestOpen {
+		in.clear(r.ID)
+	}
+	if err := in.applyChunks(ctx, c, a); err != nil && !errors.Is(err, core.ErrNotClaimed) {
+		in.cfg.Logger.Error("finish a stored request", "request", r.ID, "integration", r.Integration, "err", err)
+	}
+}
+
+// applyChunks commits a change, at most so many events at a time. Each commit
+// advances how far the request is, so that a crash goes on where it stopped,
+// as long as the adapter still says the same.
+func (in *Intake) applyChunks(ctx context.Context, c core.Change, a answer) error {
+	r, events, end := c.Request, c.Events, c.Request.State
+	from := r.AppliedTo
+	if len(events) <= chunk {
+		r.AppliedTo, r.AppliedOf = 0, ""
+		return in.claim(ctx, c, from)
+	}
+	hash, err := core.ListHash(a.result.Events)
+	if err != nil {
+		return err
+	}
+	done := from
+	if r.AppliedOf != hash {
+		done = 0 // another adapter version: repeats fold
+	}
+	for done < len(events) {
+		next := min(done+chunk, len(events))
+		part := c
+		part.Events = events[done:next]
+		part.Last = next == len(events)
+		r.State, r.AppliedTo, r.AppliedOf = core.RequestOpen, next, hash
+		r.NextAt = in.cfg.Now().Add(lease)
+		if part.Last {
+			r.State = end
+		} else {
+			part.Failure = ""
+		}
+		if err := in.claim(ctx, part, from); err != nil {
+			return err
+		}
+		done, from = next, next
+	}
+	return nil
+}
+
+func (in *Intake) claim(ctx context.Context, c core.Change, from int) error {
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	_, err := in.cfg.Store.Commit(ctx, &core.Submission{Change: c, From: from})
+	return err
+}
+
+// tell raises or joins the fallback incident for requests that nobody could
+// adapt for too long: an adapter that is down must not silence its vendor.
+func (in *Intake) tell(ctx context.Context) error {
+	neglected, err := in.cfg.Store.Neglected(ctx, in.cfg.Now().Add(-patience), sweepBatch)
+	if err != nil {
+		return fmt.Errorf("list neglected requests: %w", err)
+	}
+	for _, r := range neglected {
+		reason := r.Reason
+		if reason == "" {
+			reason = "no adapter has answered for it"
+		}
+		c := core.Change{Request: r, Failure: core.AdapterUnavailable, Detail: reason}
+		err := in.claim(ctx, c, r.AppliedTo)
+		if err != nil && !errors.Is(err, core.ErrNotClaimed) {
+			return err
+		}
+	}
+	return nil
+}
