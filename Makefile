@@ -1,0 +1,73 @@
+# Verbs of the project; `make help` lists them. All but the few that say so
+# need nothing but Go, git, make and curl.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO       ?= go
+ADAPTERS := $(sort $(notdir $(patsubst %/main.go,%,$(wildcard plugins/*/main.go))))
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT   := $(shell git rev-parse --short HEAD 2>/dev/null || echo none)
+CLI      := bellcrank.example/gateway/cli
+LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZTIME ?= 30s
+
+# Everything but the race detector builds without cgo.
+export CGO_ENABLED ?= 0
+
+.PHONY: help build run test race bench fuzz lint check generate clean
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/bellcrank and bin/plugins/*, and pin the plugins
+	@mkdir -p bin/plugins
+	@for adapter in $(ADAPTERS); do \
+		echo "build plugins/$$adapter"; \
+		$(GO) build -trimpath -ldflags '-s -w' -o bin/plugins/$$adapter ./plugins/$$adapter; \
+	done
+	@$(GO) run ./gateway plugin lock -manifest bin/plugins
+	@echo "build bellcrank $(VERSION)"
+	@$(GO) build -trimpath -o bin/bellcrank -ldflags "-s -w \
+		-X $(CLI).Version=$(VERSION) -X $(CLI).Commit=$(COMMIT) \
+		-X $(CLI).ManifestSHA256=$$(sha256sum bin/plugins/manifest.json | cut -d ' ' -f 1)" ./gateway
+	@$(GO) build -trimpath -ldflags '-s -w' -o bin/receiver ./examples/receiver
+
+run: build ## build, then run a development gateway in ./.bellcrank
+	@exec bin/bellcrank dev
+
+test: ## run the tests (Go and git only)
+	$(GO) test -shuffle=on ./...
+
+race: ## run the tests under the race detector (needs gcc)
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./...
+
+bench: build ## print benchmarks side by side
+	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
+
+fuzz: ## run each fuzz target for FUZZTIME
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u | while read -r folder; do \
+		grep -hoE '^func Fuzz[A-Za-z0-9_]*' $$folder/*_test.go | cut -d ' ' -f 2 | while read -r target; do \
+			echo "fuzz $$folder $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$folder; \
+		done; \
+	done
+
+lint: ## run the linters
+	$(GO) run $(LINT) run ./...
+
+check: ## format, vet, lint, generated code up to date, modules tidy
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+		if [ -n "$$unformatted" ]; then echo "not formatted:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) mod tidy -diff
+	$(MAKE) lint
+	$(MAKE) generate
+	@git diff --exit-code -- sdk/internal/wire || { echo "generated code is not up to date"; exit 1; }
+
+generate: ## generate code from sdk/proto
+	$(GO) generate ./sdk/internal/wire/...
+
+clean: ## remove what was built, and the development gateway's data
+	rm -rf bin .bellcrank
