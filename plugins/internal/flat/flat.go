@@ -1,0 +1,333 @@
+// Package flat reads the shape that people and scripts send: one JSON object
+// with a title and a handful of named members. Every adapter accepts it after
+// its vendor's own shape, since a webhook template that follows our documents
+// to the letter looks like this on any integration.
+//
+// The members and their aliases, the first that is there counts:
+//
+//	title              title; else message, summary, text, with a note
+//	description        description, details, message, body
+//	severity           severity, priority, level
+//	service            service, service_id
+//	affected_services  a list, or text with commas
+//	customer_impact    a boolean, "true", "yes", or 1
+//	status             status, action, state, event_action
+//	dedup_key          dedup_key, deduplication_key, fingerprint, alert_uid, alias, incident_key
+//	source_url         source_url, url, link, link_to_upstream_details
+//	metadata           an object; every other member joins it
+//
+// A name stands for the first value that an object gives it: a member that is
+// appended cannot override one.
+package flat
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"bellcrank.example/sdk"
+)
+
+// Members is a JSON object whose values are still encoded.
+type Members map[string]json.RawMessage
+
+// Parse reads exactly one JSON object. Its error is an *sdk.Failure with code
+// Malformed.
+func Parse(raw []byte) (Members, error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	open, err := d.Token()
+	if err != nil {
+		return nil, malformed(err)
+	}
+	if open != json.Delim('{') {
+		return nil, &sdk.Failure{Code: sdk.Malformed, Message: "want a JSON object"}
+	}
+	members := Members{}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, malformed(err)
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, malformed(err)
+		}
+		key, _ := name.(string) // the decoder lets nothing else be a name
+		if _, there := members[key]; !there {
+			members[key] = value
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, malformed(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, &sdk.Failure{Code: sdk.Malformed, Message: "there is more after the JSON value"}
+	}
+	return members, nil
+}
+
+func malformed(err error) error {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return &sdk.Failure{Code: sdk.Malformed, Message: fmt.Sprintf("invalid JSON at byte %d", syntax.Offset)}
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return &sdk.Failure{Code: sdk.Malformed, Message: "the JSON ends too early"}
+	}
+	return &sdk.Failure{Code: sdk.Malformed, Message: "invalid JSON"}
+}
+
+// Has reports whether a member is there and not null.
+func (m Members) Has(name string) bool {
+	value, ok := m[name]
+	return ok && !bytes.Equal(value, []byte("null"))
+}
+
+// reader takes members out of an object; what is left is metadata.
+type reader struct {
+	members Members
+	taken   map[string]bool
+	status  bool // the sender says what has happened
+	notes   []string
+}
+
+// Event makes an event of an object. Its error is an *sdk.Failure with code
+// Unsupported whose Path names the member that is missing. The notes are for
+// the operator; one that begins with "UNRENDERED_TEMPLATE: " names a member
+// whose placeholder nobody has filled in, which marks the event as a test.
+func Event(m Members) (sdk.Event, []string, error) {
+	r := &reader{members: m, taken: map[string]bool{}}
+	title, from := r.text("title", "message", "summary", "text")
+	if title = Line(title); title == "" {
+		return sdk.Event{}, nil, &sdk.Failure{Code: sdk.Unsupported, Path: "title", Message: "a title is required"}
+	}
+	if from != "title" {
+		r.notes = append(r.notes, "the title was taken from "+from)
+	}
+	e := sdk.Event{Action: r.action(), Title: title}
+	e.Description, _ = r.text("description", "details", "message", "body")
+	e.Service, _ = r.text("service", "service_id")
+	e.AffectedServices = r.list("affected_services")
+	e.CustomerImpact = r.boolean("customer_impact")
+	link, _ := r.text("source_url", "url", "link", "link_to_upstream_details")
+	e.SourceURL = AbsoluteURL(link)
+	r.severity(&e)
+	r.identity(&e)
+	r.findUnrendered(&e)
+	e.Metadata = r.rest()
+	return e, r.notes, nil
+}
+
+// text takes the first of the named members that has text: a string, or a
+// number or boolean as written.
+func (r *reader) text(names ...string) (text, from string) {
+	for _, name := range names {
+		if r.taken[name] {
+			continue
+		}
+		if text := scalar(r.members[name]); text != "" {
+			r.taken[name] = true
+			return text, name
+		}
+	}
+	return "", ""
+}
+
+func scalar(value json.RawMessage) string {
+	value = bytes.TrimSpace(value)
+	if len(value) == 0 {
+		return ""
+	}
+	switch value[0] {
+	case '"':
+		var s string
+		_ = json.Unmarshal(value, &s) // Parse has seen that it is a string
+		return strings.TrimSpace(s)
+	case '{', '[', 'n':
+		return ""
+	}
+	return string(value)
+}
+
+// statuses are the words that senders use for what has happened.
+var statuses = map[string]sdk.Action{
+	"firing": sdk.Trigger, "trigger": sdk.Trigger, "triggered": sdk.Trigger, "alerting": sdk.Trigger,
+	"alert": sdk.Trigger, "problem": sdk.Trigger, "open": sdk.Trigger, "opened": sdk.Trigger,
+	"active": sdk.Trigger, "down": sdk.Trigger, "failed": sdk.Trigger, "investigating": sdk.Trigger,
+
+	"acknowledge": sdk.Acknowledge, "acknowledged": sdk.Acknowledge, "ack": sdk.Acknowledge,
+
+	"resolve": sdk.Resolve, "resolved": sdk.Resolve, "ok": sdk.Resolve, "close": sdk.Resolve,
+	"closed": sdk.Resolve, "recovered": sdk.Resolve, "recovery": sdk.Resolve, "up": sdk.Resolve,
+	"cleared": sdk.Resolve, "clear": sdk.Resolve, "normal": sdk.Resolve, "success": sdk.Resolve,
+}
+
+// action reads the status. A word that nobody knows is kept as metadata and
+// triggers: in doubt somebody is told.
+func (r *reader) action() sdk.Action {
+	for _, name := range []string{"status", "action", "state", "event_action"} {
+		word := strings.ToLower(scalar(r.members[name]))
+		if word == "" {
+			continue
+		}
+		if action, ok := statuses[word]; ok {
+			r.taken[name] = true
+			r.status = true
+			return action
+		}
+		r.notes = append(r.notes, fmt.Sprintf("%s %q is no status that we know; it counts as a trigger", name, clip(word)))
+	}
+	return sdk.Trigger
+}
+
+func (r *reader) severity(e *sdk.Event) {
+	e.SeverityRaw, _ = r.text("severity", "priority", "level")
+	if e.Action == sdk.Resolve {
+		return // a resolve carries no severity
+	}
+	e.Severity = sdk.SeverityOf(e.SeverityRaw)
+	if e.Severity == "" && e.SeverityRaw != "" {
+		r.notes = append(r.notes, fmt.Sprintf("severity %q is no word that we know; the integration's default counts", clip(e.SeverityRaw)))
+	}
+}
+
+// identity finds the dedup key. With a status but no key, title and service
+// tell problems apart, so that a resolve finds what it resolves. With neither,
+// every request is an incident of its own.
+func (r *reader) identity(e *sdk.Event) {
+	key, from := r.text("dedup_key", "deduplication_key", "fingerprint", "alert_uid", "alias", "incident_key")
+	switch {
+	case key != "":
+		e.DedupKey, e.IdentityRule = "key:"+key, from
+	case r.status:
+		sum := sha256.Sum256([]byte(e.Title + "\x00" + e.Service))
+		e.DedupKey, e.IdentityRule = "title:"+hex.EncodeToString(sum[:12]), "title and service"
+	}
+}
+
+// list takes a list of strings, or text with commas.
+func (r *reader) list(name string) []string {
+	var parts []string
+	if json.Unmarshal(r.members[name], &parts) != nil {
+		parts = strings.Split(scalar(r.members[name]), ",")
+	}
+	var out []string
+	for _, part := range parts {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	if len(out) > 0 {
+		r.taken[name] = true
+	}
+	return out
+}
+
+// boolean takes a boolean in any of the forms that scripts use.
+func (r *reader) boolean(name string) *bool {
+	var value bool
+	switch strings.ToLower(scalar(r.members[name])) {
+	case "true", "1", "yes":
+		value = true
+	case "false", "0", "no":
+	default:
+		return nil
+	}
+	r.taken[name] = true
+	return &value
+}
+
+// rest is what no field has taken: every other member, and those of the
+// member "metadata" on the same level.
+func (r *reader) rest() map[string]any {
+	rest := map[string]any{}
+	for name, value := range r.members {
+		if name == "metadata" || r.taken[name] {
+			continue
+		}
+		rest[name] = decode(value)
+	}
+	switch metadata := decode(r.members["metadata"]).(type) {
+	case map[string]any:
+		for name, value := range metadata {
+			if _, there := rest[name]; !there {
+				rest[name] = value
+			}
+		}
+	case nil:
+	default:
+		rest["metadata"] = metadata
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	return rest
+}
+
+// decode keeps numbers as written.
+func decode(value json.RawMessage) any {
+	d := json.NewDecoder(bytes.NewReader(value))
+	d.UseNumber()
+	var v any
+	if d.Decode(&v) != nil {
+		return nil
+	}
+	return v
+}
+
+// placeholder is a value that a template engine should have replaced.
+var placeholder = regexp.MustCompile(`^(\{\{[^{}]*\}\}|\$[A-Z][A-Z0-9_]*(\[[^\]]*\])?|%[a-z_]+%|<no value>)$`)
+
+// Unrendered reports whether the whole of a value is a placeholder. Braces
+// within a text are none: vendors' own payloads have them.
+func Unrendered(value string) bool { return placeholder.MatchString(strings.TrimSpace(value)) }
+
+// UnrenderedNote is the remark about a member whose placeholder was not
+// filled in.
+func UnrenderedNote(member, value string) string {
+	return fmt.Sprintf("UNRENDERED_TEMPLATE: %s: %s arrived as it stands; the sender knows no such variable", member, clip(value))
+}
+
+// findUnrendered marks an event whose template nobody has filled in: it tells
+// nothing about a problem, so nobody is paged.
+func (r *reader) findUnrendered(e *sdk.Event) {
+	for _, field := range []struct{ member, value string }{
+		{"title", e.Title}, {"severity", e.SeverityRaw}, {"service", e.Service},
+	} {
+		if Unrendered(field.value) {
+			e.Test = true
+			r.notes = append(r.notes, UnrenderedNote(field.member, field.value))
+		}
+	}
+	if Unrendered(e.Service) {
+		e.Service = ""
+	}
+}
+
+// Line makes one line of a text, without control characters.
+func Line(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) }), " ")
+}
+
+// AbsoluteURL returns s if it is an absolute http or https URL, else "".
+func AbsoluteURL(s string) string {
+	u, err := url.Parse(strings.TrimSpace(s))
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return ""
+	}
+	return u.String()
+}
+
+func clip(s string) string {
+	if runes := []rune(s); len(runes) > 60 {
+		return string(runes[:60]) + "…"
+	}
+	return s
+}

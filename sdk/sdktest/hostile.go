@@ -1,0 +1,104 @@
+package sdktest
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// hostile returns bodies that no vendor should send: junk, and the given body
+// with each of its members removed, emptied, retyped, grown or doubled.
+func hostile(body []byte) [][]byte {
+	bodies := [][]byte{
+		nil, []byte("null"), []byte("{}"), []byte("[]"), []byte(`"x"`), []byte("1"), []byte("[{}]"), []byte("[null]"),
+		[]byte("{"), []byte("\xff\xfe"), []byte("\x00"), []byte("a=b&c=d"), []byte("<xml/>"),
+		[]byte(strings.Repeat("[", 5000)), []byte(strings.Repeat(`{"alerts":`, 2000)),
+	}
+	if len(body) > 2 {
+		bodies = append(bodies,
+			body[:len(body)/2],                                     // cut short
+			append(slices.Clone(body), body...),                    // twice
+			bytes.ReplaceAll(body, []byte("a"), []byte("\xc3\x28")), // invalid UTF-8
+			bytes.ReplaceAll(body, []byte("e"), []byte(`\u0000`)),
+		)
+	}
+	var value any
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	if d.Decode(&value) != nil {
+		return bodies
+	}
+	for _, mutated := range mutations(value, 0) {
+		if encoded, err := json.Marshal(mutated); err == nil {
+			bodies = append(bodies, encoded)
+		}
+	}
+	return bodies
+}
+
+// instead are the values that a member is replaced with.
+func instead() []any {
+	return []any{
+		nil, "", "None", "x", true, json.Number("0"), json.Number("-1e400"), json.Number("43434343434343434343"),
+		[]any{}, []any{nil, "a", json.Number("1")}, map[string]any{}, map[string]any{"a": map[string]any{"b": nil}},
+		strings.Repeat("long ", 20_000), "\u202e\u0000\ud7ff<script>",
+	}
+}
+
+// maxDepth bounds how deep mutations go: below it they are all alike.
+const maxDepth = 4
+
+// mutations returns copies of a value that differ in one member each.
+func mutations(value any, depth int) []any {
+	if depth > maxDepth {
+		return nil
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		return objectMutations(v, depth)
+	case []any:
+		return listMutations(v, depth)
+	}
+	return nil
+}
+
+func objectMutations(object map[string]any, depth int) []any {
+	var out []any
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		without := maps.Clone(object)
+		delete(without, name)
+		out = append(out, without)
+		for _, value := range instead() {
+			out = append(out, with(object, name, value))
+		}
+		for _, value := range mutations(object[name], depth+1) {
+			out = append(out, with(object, name, value))
+		}
+		renamed := maps.Clone(without)
+		renamed[strings.ToUpper(name)] = object[name]
+		out = append(out, renamed)
+	}
+	return out
+}
+
+func with(object map[string]any, name string, value any) map[string]any {
+	c := maps.Clone(object)
+	c[name] = value
+	return c
+}
+
+// listMutations mutates only the first element: they are of one kind.
+func listMutations(list []any, depth int) []any {
+	if len(list) == 0 {
+		return nil
+	}
+	out := []any{list[1:], append(slices.Clone(list), list...)}
+	for _, value := range append(instead(), mutations(list[0], depth+1)...) {
+		c := slices.Clone(list)
+		c[0] = value
+		out = append(out, c)
+	}
+	return out
+}
