@@ -65,7 +65,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		case crowded:
 			c.refuse()
 		}
-		raw.Close()
+		_ = raw.Close() // it was never ours
 	}
 }
 
@@ -122,7 +122,7 @@ func (l *listener) Close() error {
 
 // closeAll ends the connections that are left.
 func (l *listener) closeAll() {
-	l.Close()
+	_ = l.Close() // it may be closed already
 	l.mu.Lock()
 	left := make([]*conn, 0, len(l.conns))
 	for c := range l.conns {
@@ -131,7 +131,7 @@ func (l *listener) closeAll() {
 	l.mu.Unlock()
 	for _, c := range left {
 		c.linger.Store(false)
-		c.Close()
+		_ = c.Close() // nobody is left to hear of it
 	}
 }
 
@@ -165,7 +165,7 @@ func (c *conn) Close() error {
 	}
 	defer c.listener.release(c)
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.linger.Load() && !c.ended.Load() {
-		if half.CloseWrite() == nil && c.Conn.SetReadDeadline(c.listener.cfg.Now().Add(lingerTime)) == nil {
+		if half.CloseWrite() == nil && c.SetReadDeadline(c.listener.cfg.Now().Add(lingerTime)) == nil {
 			_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes) // best effort: the answer is sent
 		}
 	}

@@ -60,7 +60,7 @@ func New(cfg Config) *Server {
 		IdleTimeout:                  cfg.IdleTimeout,
 		ReadBufferSize:               cfg.HeaderBytes,
 		Concurrency:                  cfg.Connections + 1, // ours answers first
-		ErrorHandler:                 func(c *fiber.Ctx, err error) error { return Fail(c, err) },
+		ErrorHandler:                 Fail,
 	})
 	s.app.Use(s.prepare)
 	return s
@@ -135,9 +135,9 @@ func (s *Server) stop(ctx context.Context, http *fasthttp.Server, listener *list
 	defer cancel()
 	// The listener is closed here as well, in case Shutdown came before Serve
 	// had taken it.
-	listener.Close()
+	_ = listener.Close()
 	err := http.ShutdownWithContext(ctx)
-	<-served
+	_ = <-served // it was told to end
 	listener.closeAll()
 	if errors.Is(err, context.DeadlineExceeded) {
 		s.cfg.Logger.Warn("connections cut off at shutdown", "listener", s.cfg.Name)
