@@ -1,0 +1,68 @@
+package main
+
+import (
+	"strings"
+
+	"bellcrank.example/plugins/internal/flat"
+	"bellcrank.example/sdk"
+)
+
+// nativePrefixes and nativeNames are the plain names by which a payload is
+// known as one of Datadog's.
+var (
+	nativePrefixes = []string{"alert", "monitor", "incident", "securitysignal", "org", "aggreg"}
+	nativeNames    = map[string]bool{
+		"eventtype": true, "eventtitle": true, "eventmsg": true, "textonlymsg": true, "lastupdated": true,
+		"transition": true, "cyclekey": true, "scope": true, "scopes": true, "tags": true, "hostname": true, "snapshot": true,
+	}
+)
+
+// isNative reports whether a payload has what only Datadog knows, a link to
+// one of its monitors at least.
+func isNative(raw []byte, m members) bool {
+	for name := range m.raw {
+		plain := plainName(name)
+		if nativeNames[plain] {
+			return true
+		}
+		for _, prefix := range nativePrefixes {
+			if strings.HasPrefix(plain, prefix) {
+				return true
+			}
+		}
+	}
+	return monitorLink.Match(raw)
+}
+
+// plainEvent makes an event of a template that has a title and little else.
+// Where its title is Datadog's, the groups before it still say whether the
+// monitor recovered.
+func plainEvent(raw []byte, s settings) (sdk.Event, []string, error) {
+	m, err := flat.Parse(raw)
+	if err != nil {
+		return sdk.Event{}, nil, err
+	}
+	e, notes, err := flat.Event(m)
+	if err != nil {
+		return sdk.Event{}, nil, err
+	}
+	h := readHeading(e.Title)
+	e.Title, e.Test = firstOf(h.text, e.Title), e.Test || h.test
+	if h.transition == unknown {
+		return e, notes, nil
+	}
+	if h.transition == noData && s.NoData == noDataIgnored {
+		return sdk.Event{}, notes, nil
+	}
+	mon := monitor{title: h.text, scope: h.scope, transition: h.transition, priority: firstOf(e.SeverityRaw, h.priority)}
+	e.Action = mon.action(s.NoData)
+	e.Severity, e.SeverityRaw = "", ""
+	if e.Action == sdk.Trigger {
+		e.Severity, e.SeverityRaw = mon.severity()
+	}
+	e.Labels = tagLabels(mon.scope)
+	if e.DedupKey == "" {
+		mon.identify(&e, s.Identity)
+	}
+	return e, notes, nil
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"encoding/json"
+	"math"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Sentry's members change their type with resource, version and action: ids
+// are numbers or strings, tags are pairs or objects, a project is a number, a
+// slug or an object. The types below take what comes: one odd member must not
+// cost an alert.
+
+// text is a string, or a number or bool as written. Everything that means
+// "nothing" is empty: null, "null", and Python's "None".
+type text string
+
+// UnmarshalJSON never fails.
+func (t *text) UnmarshalJSON(raw []byte) error {
+	var s string
+	if len(raw) > 0 && raw[0] != '{' && raw[0] != '[' {
+		if json.Unmarshal(raw, &s) != nil {
+			s = string(raw)
+		}
+	}
+	switch s = strings.TrimSpace(s); strings.ToLower(s) {
+	case "null", "none":
+		s = ""
+	}
+	*t = text(s)
+	return nil
+}
+
+// lax holds a value that stays zero when it can't be read.
+type lax[T any] struct{ Value T }
+
+// UnmarshalJSON never fails.
+func (l *lax[T]) UnmarshalJSON(raw []byte) error {
+	var value T
+	if json.Unmarshal(raw, &value) == nil {
+		l.Value = value
+	}
+	return nil
+}
+
+// texts is a list of which only the plain values count.
+type texts []string
+
+// UnmarshalJSON never fails.
+func (t *texts) UnmarshalJSON(raw []byte) error {
+	var items []text
+	if json.Unmarshal(raw, &items) != nil {
+		return nil
+	}
+	*t = nil
+	for _, item := range items {
+		if item != "" {
+			*t = append(*t, string(item))
+		}
+	}
+	return nil
+}
+
+// tags come as [["key", "value"], …], as [{"key": …, "value": …}, …] or as an
+// object. The first of several with one key counts.
+type tags map[string]string
+
+// UnmarshalJSON never fails.
+func (t *tags) UnmarshalJSON(raw []byte) error {
+	*t = tags{}
+	var object map[string]text
+	if json.Unmarshal(raw, &object) == nil {
+		for key, value := range object {
+			t.add(key, value)
+		}
+		return nil
+	}
+	var items []json.RawMessage
+	if json.Unmarshal(raw, &items) != nil {
+		return nil
+	}
+	for _, item := range items {
+		var pair []text
+		var named struct{ Key, Value text }
+		if json.Unmarshal(item, &pair) == nil && len(pair) == 2 {
+			t.add(string(pair[0]), pair[1])
+		} else if json.Unmarshal(item, &named) == nil {
+			t.add(string(named.Key), named.Value)
+		}
+	}
+	return nil
+}
+
+func (t tags) add(key string, value text) {
+	if _, taken := t[key]; !taken && key != "" && value != "" {
+		t[key] = string(value)
+	}
+}
+
+// project is a number, a slug or an object.
+type project struct{ ID, Slug, Name text }
+
+// UnmarshalJSON never fails.
+func (p *project) UnmarshalJSON(raw []byte) error {
+	*p = project{}
+	var fields struct{ ID, Slug, Name text }
+	if json.Unmarshal(raw, &fields) == nil {
+		*p = project(fields)
+		return nil
+	}
+	var plain text
+	_ = json.Unmarshal(raw, &plain) // a text never fails
+	if _, err := strconv.ParseUint(string(plain), 10, 64); err == nil {
+		p.ID = plain
+	} else {
+		p.Slug = plain
+	}
+	return nil
+}
+
+// webURL returns the first absolute http or https URL and what else stood
+// there: relative paths, other schemes, URLs with a password in them.
+func webURL(candidates ...text) (link string, dropped []string) {
+	for _, c := range candidates {
+		if c == "" {
+			continue
+		}
+		u, err := url.Parse(string(c))
+		if err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil {
+			return u.String(), dropped
+		}
+		dropped = append(dropped, string(c))
+	}
+	return "", dropped
+}
+
+// link is webURL with a note for the operator about what was dropped.
+func (h *hook) link(candidates ...text) string {
+	link, dropped := webURL(candidates...)
+	if len(dropped) > 0 {
+		h.note("a link that is not an absolute http or https URL was dropped")
+	}
+	return link
+}
+
+// readTime reads Unix seconds, with or without a fraction, and RFC 3339. The
+// zero time means that it is neither.
+func readTime(s string) time.Time {
+	if at, err := time.Parse(time.RFC3339, s); err == nil {
+		return at.UTC()
+	}
+	seconds, err := strconv.ParseFloat(s, 64)
+	const year5138 = 100_000_000_000
+	if err != nil || !(seconds > 0 && seconds < year5138) {
+		return time.Time{}
+	}
+	whole, fraction := math.Modf(seconds)
+	return time.Unix(int64(whole), int64(math.Round(fraction*1e6))*1000).UTC()
+}
+
+func firstOf(values ...text) string {
+	for _, v := range values {
+		if v != "" {
+			return string(v)
+		}
+	}
+	return ""
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
