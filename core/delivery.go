@@ -86,6 +86,8 @@ type Lane struct {
 // Outcome is what an attempt changes, decided by the rules here and stored in
 // one transaction.
 type Outcome struct {
+	// Attempt is what was tried. Its Delivery is zero if nothing was, and only
+	// rows change.
 	Attempt Attempt
 	// Deliveries are those rows of the lane that the attempt changed, as they
 	// shall be now. A row is written only while it is unfinished.

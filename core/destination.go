@@ -88,12 +88,15 @@ type DestinationState struct {
 	Disabled    DisabledReason // empty: active
 	Since       time.Time      // of the change to or from disabled
 	PausedUntil time.Time      // a 429 pauses the whole destination
-	LastSuccess time.Time
-	LastFailure time.Time
-	LastError   string
-	Failures    int       // attempts that failed since the last success
-	ProbeAt     time.Time // when a disabled destination is tried next; zero: never
-	Probes      int       // probes since it was disabled
+	// ThrottledSince is the first 429 since the last success, zero if there
+	// was none.
+	ThrottledSince time.Time
+	LastSuccess    time.Time
+	LastFailure    time.Time
+	LastError      string
+	Failures       int       // attempts that failed since the last success
+	ProbeAt        time.Time // when a disabled destination is tried next; zero: never
+	Probes         int       // probes since it was disabled
 }
 
 // DisabledReason says why nothing is sent to a destination.

@@ -1,0 +1,413 @@
+package dispatch
+
+import (
+	"cmp"
+	"context"
+	"sync"
+	"time"
+
+	"bellcrank.example/core"
+)
+
+const (
+	maxWait      = 30 * time.Second // clocks jump: a longer wait asks again
+	maxHeads     = 256              // lanes of a destination in memory, and outcomes that wait to be stored
+	stale        = time.Second      // lanes older than this are read again if there is news
+	shortWait    = 5 * time.Second  // a lane that isn't due is put off in the store only if it waits longer
+	readLimit    = 10 * time.Second // of one read from the store
+	storeSuccess = 10 * time.Second // how often a destination's last success is stored while all is well
+	releasePause = time.Second      // between two releases of what waits
+	probeGap     = time.Minute      // before a new opening is a probe
+)
+
+// line sends to one destination. Its loop owns everything but what the mutex
+// guards; attempts and writes run beside it and report back.
+type line struct {
+	d        *Dispatcher
+	id       string
+	before   *line         // had this destination until a reload; nil if none
+	wakes    chan struct{} // holds one
+	commands chan command
+	sent     chan sent
+	recorded chan recorded
+	stopping chan struct{} // closed when the destination is gone
+	ended    chan struct{} // closed when the loop has ended
+
+	mu    sync.Mutex
+	dest  *core.Destination     // guarded by mu
+	state core.DestinationState // guarded by mu
+
+	dirty    bool        // there may be lanes that are due
+	heads    []core.Lane // due, in the order in which they are sent
+	headsAt  time.Time   // when they were read
+	busy     map[core.ID]bool
+	missed   bool                  // a busy lane was due
+	notYet   map[core.ID]time.Time // lanes that wait although a row of theirs is due
+	sending  int                   // attempts under way
+	writing  int                   // outcomes and commands that are being stored
+	lookAt   time.Time             // when to look at the store again
+	cursor   core.ID               // of the probes' turn
+	stored   core.DestinationState
+	written  <-chan struct{} // closed when the last change of state is stored
+	blind    bool            // the last read failed, and was logged
+	released time.Time       // when waiting rows were last released
+	owed     bool            // a release was put off
+	notices  bundle
+}
+
+// command is a person's change of a destination's state.
+type command struct {
+	change func(*core.DestinationState, time.Time)
+	done   chan error
+}
+
+// sent tells the loop how an attempt ended.
+type sent struct {
+	try core.Try
+	err error // the attempt couldn't be made, or was cut off
+}
+
+// recorded tells the loop that something was stored.
+type recorded struct {
+	incident core.ID // zero: no lane was busy with it
+	again    bool    // there may be more to send now
+}
+
+func newLine(d *Dispatcher, dest *core.Destination, before *line, state core.DestinationState) *line {
+	state.Tenant, state.Destination = dest.Tenant, dest.ID()
+	return &line{
+		d: d, id: dest.ID(), before: before, dest: dest, state: state, stored: state,
+		wakes: make(chan struct{}, 1), commands: make(chan command),
+		sent: make(chan sent), recorded: make(chan recorded),
+		stopping: make(chan struct{}), ended: make(chan struct{}),
+		busy: map[core.ID]bool{}, notYet: map[core.ID]time.Time{},
+	}
+}
+
+func (l *line) wake() {
+	select {
+	case l.wakes <- struct{}{}:
+	default: // it is awake
+	}
+}
+
+func (l *line) replace(dest *core.Destination) {
+	l.mu.Lock()
+	l.dest = dest
+	l.mu.Unlock()
+	l.wake()
+}
+
+func (l *line) destination() *core.Destination {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dest
+}
+
+func (l *line) snapshot() core.DestinationState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state
+}
+
+func (l *line) set(s core.DestinationState) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state = s
+}
+
+// run sends until ctx ends or the destination is gone, then waits for what is
+// under way. Attempts and writes use working, which outlives ctx.
+func (l *line) run(ctx, working context.Context) {
+	defer close(l.ended)
+	if l.before != nil {
+		<-l.before.ended // two loops would break the order of a lane
+		l.set(l.before.snapshot())
+		l.before = nil
+	}
+	l.stored, l.dirty = l.snapshot(), true
+	for {
+		open := l.open(ctx)
+		if !open && l.sending+l.writing == 0 {
+			l.notices.flush(l.d.cfg.Notice)
+			return
+		}
+		if open {
+			l.advance(working)
+		}
+		l.wait(ctx, working, open)
+	}
+}
+
+func (l *line) open(ctx context.Context) bool {
+	select {
+	case <-l.stopping:
+		return false
+	default:
+		return ctx.Err() == nil
+	}
+}
+
+// wait takes one report, or lets the time come for which the line waits.
+func (l *line) wait(ctx, working context.Context, open bool) {
+	var done, stopping <-chan struct{}
+	if open {
+		done, stopping = ctx.Done(), l.stopping
+	}
+	timer := time.NewTimer(l.pause(open))
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-stopping:
+	case <-l.wakes:
+		l.dirty = true
+	case c := <-l.commands:
+		l.obey(working, c)
+	case s := <-l.sent:
+		l.settle(working, s)
+	case r := <-l.recorded:
+		l.finish(r)
+	case <-timer.C:
+		l.ring()
+	}
+}
+
+// pause is how long nothing happens by itself.
+func (l *line) pause(open bool) time.Duration {
+	now, pause := l.d.cfg.Now(), l.d.cfg.Poll
+	if !open {
+		return pause
+	}
+	if !l.lookAt.IsZero() {
+		pause = min(pause, l.lookAt.Sub(now))
+	}
+	if at, ok := l.notices.due(); ok {
+		pause = min(pause, at.Sub(now))
+	}
+	return max(pause, 0)
+}
+
+// ring is the timer's end: the time has come to look at the store, or to give
+// the notices that were collected.
+func (l *line) ring() {
+	now := l.d.cfg.Now()
+	if at, ok := l.notices.due(); ok && !now.Before(at) {
+		l.notices.flush(l.d.cfg.Notice)
+	}
+	if !now.Before(l.lookAt) {
+		l.lookAt = time.Time{}
+	}
+	l.dirty = true
+}
+
+// finish frees what was being stored.
+func (l *line) finish(r recorded) {
+	l.writing--
+	if r.incident != 0 {
+		delete(l.busy, r.incident)
+	}
+	idle := len(l.heads) == 0 && l.sending == 0
+	if r.again || l.missed || idle {
+		l.dirty, l.missed = true, false
+	}
+}
+
+// advance starts what can be started now.
+func (l *line) advance(working context.Context) {
+	now, state := l.d.cfg.Now(), l.snapshot()
+	switch {
+	case !state.Active():
+		l.heads = nil
+		l.probe(working, now, state)
+	case now.Before(state.PausedUntil):
+		l.heads = nil
+		l.lookAt = state.PausedUntil
+	default:
+		l.refill(working, now)
+		l.startHeads(working)
+	}
+}
+
+// startHeads begins attempts while there are lanes, slots and sockets.
+func (l *line) startHeads(working context.Context) {
+	for len(l.heads) > 0 && l.sending < l.d.cfg.PerDestination && l.writing < maxHeads {
+		if !l.d.sockets.take(l.sending) {
+			l.lookAt = l.d.cfg.Now().Add(50 * time.Millisecond)
+			return
+		}
+		lane := l.heads[0]
+		l.heads = l.heads[1:]
+		if !l.begin(working, lane) {
+			l.d.sockets.give(l.sending + 1)
+		}
+	}
+}
+
+// begin starts an attempt at the lane, if one is due.
+func (l *line) begin(working context.Context, lane core.Lane) bool {
+	dest, now := l.destination(), l.d.cfg.Now()
+	next, ok := lane.Next(dest.Fold)
+	if !ok || l.busy[lane.Incident] || now.Before(l.notYet[lane.Incident]) {
+		return false
+	}
+	if next.Delivery.State != core.DeliveryParked && now.Before(next.At) {
+		l.putOff(working, lane, next, now)
+		return false
+	}
+	l.busy[lane.Incident] = true
+	l.sending++
+	go l.attempt(working, dest, lane, next)
+	return true
+}
+
+// putOff leaves a lane of which a row is due, but not the one that goes next.
+// In memory for a moment; in the store if it is longer, so that such lanes
+// don't stand before others in every read.
+func (l *line) putOff(working context.Context, lane core.Lane, next core.Next, now time.Time) {
+	if next.At.Sub(now) <= shortWait {
+		l.notYet[lane.Incident] = next.At
+		if l.lookAt.IsZero() || next.At.Before(l.lookAt) {
+			l.lookAt = next.At
+		}
+		return
+	}
+	l.busy[lane.Incident] = true
+	o := core.Outcome{Deliveries: lane.Postpone(next)}
+	l.write(working, nil, recorded{incident: lane.Incident}, "postpone deliveries", func(ctx context.Context) error {
+		return l.d.cfg.Store.Record(ctx, o)
+	})
+}
+
+// refill reads the lanes that are due if there may be new ones. What was read
+// before is read again, as newer versions may have joined it.
+func (l *line) refill(working context.Context, now time.Time) {
+	fresh := len(l.heads) >= l.d.cfg.PerDestination && now.Sub(l.headsAt) < stale
+	if !l.dirty || fresh {
+		return
+	}
+	ctx, cancel := context.WithTimeout(working, readLimit)
+	defer cancel()
+	lanes, err := l.d.cfg.Store.Due(ctx, l.id, now, maxHeads)
+	if err != nil {
+		l.unreadable(now, err)
+		return
+	}
+	l.blind = false
+	l.heads, l.headsAt, l.dirty = l.heads[:0], now, len(lanes) == maxHeads
+	for _, lane := range lanes {
+		switch {
+		case l.busy[lane.Incident]:
+			l.missed = true
+		case now.Before(l.notYet[lane.Incident]):
+		default:
+			delete(l.notYet, lane.Incident)
+			l.heads = append(l.heads, lane)
+		}
+	}
+	l.plan(ctx, now)
+}
+
+// plan decides when to look again without being told.
+func (l *line) plan(ctx context.Context, now time.Time) {
+	l.lookAt = now.Add(time.Second)
+	if len(l.busy)+len(l.heads) > 0 {
+		return // their ends are heard of; the second is for rows that become due meanwhile
+	}
+	for incident, at := range l.notYet {
+		if !now.Before(at) {
+			delete(l.notYet, incident)
+		} else if at.Before(l.lookAt) {
+			l.lookAt = at
+		}
+	}
+	if len(l.notYet) > 0 {
+		return
+	}
+	next, err := l.d.cfg.Store.NextDue(ctx, l.id)
+	switch {
+	case err != nil:
+		l.unreadable(now, err)
+	case next.IsZero():
+		l.lookAt = time.Time{}
+	case next.After(now):
+		l.lookAt = next
+	}
+}
+
+// unreadable tries again in a second: no delivery is lost, only late.
+func (l *line) unreadable(now time.Time, err error) {
+	l.dirty, l.lookAt = false, now.Add(time.Second)
+	if !l.blind {
+		l.blind = true
+		l.d.cfg.Logger.Error("reading deliveries", "destination", l.id, "err", err)
+	}
+}
+
+// probe tries a disabled destination when it is time: the parked lanes in
+// turn, so that none holds the others back, or an opening that is new.
+func (l *line) probe(working context.Context, now time.Time, s core.DestinationState) {
+	l.lookAt = time.Time{}
+	if s.Disabled != core.DisabledExhausted || l.sending+l.writing > 0 {
+		l.dirty = false
+		return
+	}
+	wanted := l.dirty && !now.Before(s.LastFailure.Add(probeGap))
+	l.dirty = false
+	ctx, cancel := context.WithTimeout(working, readLimit)
+	defer cancel()
+	var lane core.Lane
+	var err error
+	switch {
+	case !now.Before(s.ProbeAt):
+		lane, err = l.nextParked(ctx)
+	case wanted:
+		lane, err = l.newOpening(ctx, s.LastFailure)
+	}
+	if err != nil {
+		l.unreadable(now, err)
+		return
+	}
+	if len(lane.Deliveries) > 0 && l.begin(working, lane) { // nothing is under way: it has a socket of its own
+		return
+	}
+	switch {
+	case now.Before(s.ProbeAt):
+		l.lookAt = s.ProbeAt
+	case len(lane.Deliveries) > 0:
+		l.lookAt = now.Add(time.Second) // it couldn't be read
+	}
+}
+
+// nextParked returns the parked lane whose turn it is.
+func (l *line) nextParked(ctx context.Context) (core.Lane, error) {
+	for {
+		lanes, err := l.d.cfg.Store.Parked(ctx, l.id, l.cursor, 1)
+		switch {
+		case err != nil:
+			return core.Lane{}, err
+		case len(lanes) > 0:
+			l.cursor = lanes[0].Deliveries[0].ID
+			return lanes[0], nil
+		case l.cursor == 0:
+			return core.Lane{}, nil
+		}
+		l.cursor = 0
+	}
+}
+
+// newOpening returns a parked lane that began after the last probe, if there
+// is one.
+func (l *line) newOpening(ctx context.Context, since time.Time) (core.Lane, error) {
+	lanes, err := l.d.cfg.Store.Parked(ctx, l.id, core.IDAt(since), 8)
+	for _, lane := range lanes {
+		if lane.Deliveries[0].Kind.Opening() {
+			return lane, err
+		}
+	}
+	return core.Lane{}, err
+}
+
+// timeout returns how long one attempt may take.
+func timeout(dest *core.Destination) time.Duration {
+	return min(cmp.Or(dest.Timeout, core.DefaultAttemptTimeout), core.DefaultAttemptTimeout)
+}

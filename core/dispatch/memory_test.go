@@ -1,0 +1,244 @@
+package dispatch
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"bellcrank.example/core"
+)
+
+// memory is a store in memory with the promises of Store.
+type memory struct {
+	mu       sync.Mutex
+	rows     map[core.ID]core.Delivery
+	versions map[core.ID][]core.Version
+	states   map[string]core.DestinationState
+	attempts []core.Attempt
+	broken   bool // every call fails
+	nextID   core.ID
+}
+
+func newMemory() *memory {
+	return &memory{
+		rows: map[core.ID]core.Delivery{}, versions: map[core.ID][]core.Version{},
+		states: map[string]core.DestinationState{},
+	}
+}
+
+var errBroken = errors.New("the store is away")
+
+func (m *memory) newID() core.ID {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.nextID++
+	return m.nextID
+}
+
+// owe adds a version of an incident and what is owed of it, as a fold does.
+func (m *memory) owe(incident core.ID, kind core.Kind, now time.Time, destinations ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := len(m.versions[incident]) + 1
+	in := &core.Incident{ID: incident, Number: int64(incident), Tenant: 1, Title: "disk full", Status: core.Investigating, Version: n}
+	if kind == core.ResolvedKind {
+		in.Status = core.Resolved
+	}
+	m.versions[incident] = append(m.versions[incident], core.Version{Incident: incident, Number: n, Kind: kind, At: now, Snapshot: in})
+	for _, dest := range destinations {
+		m.nextID = max(m.nextID+1, core.IDAt(now))
+		d := core.Delivery{
+			ID: m.nextID, Tenant: 1, Incident: incident, Version: n, Kind: kind,
+			Destination: dest, State: core.DeliveryDue, NextAt: now, CreatedAt: now,
+		}
+		if !m.states[dest].Active() {
+			d.State = core.DeliveryParked
+		}
+		if lane := m.lane(dest, incident); len(lane.Deliveries) > 0 {
+			core.Inherit(&d, lane.Deliveries[len(lane.Deliveries)-1])
+		}
+		m.rows[d.ID] = d
+	}
+}
+
+// where returns the rows that are kept, in order of id.
+func (m *memory) where(keep func(core.Delivery) bool) []core.Delivery {
+	var rows []core.Delivery
+	for _, d := range m.rows {
+		if keep(d) {
+			rows = append(rows, d)
+		}
+	}
+	slices.SortFunc(rows, func(a, b core.Delivery) int { return cmp.Compare(a.ID, b.ID) })
+	return rows
+}
+
+func (m *memory) lane(dest string, incident core.ID) core.Lane {
+	rows := m.where(func(d core.Delivery) bool {
+		return d.Destination == dest && d.Incident == incident && d.State.Unfinished()
+	})
+	return core.Lane{Incident: incident, Destination: dest, Deliveries: rows}
+}
+
+func (m *memory) lanes(dest string, rows []core.Delivery, limit int) []core.Lane {
+	var lanes []core.Lane
+	seen := map[core.ID]bool{}
+	for _, d := range rows {
+		if !seen[d.Incident] && len(lanes) < limit {
+			seen[d.Incident] = true
+			lanes = append(lanes, m.lane(dest, d.Incident))
+		}
+	}
+	return lanes
+}
+
+func (m *memory) due(dest string) []core.Delivery {
+	rows := m.where(func(d core.Delivery) bool { return d.Destination == dest && d.State == core.DeliveryDue })
+	slices.SortStableFunc(rows, func(a, b core.Delivery) int { return a.NextAt.Compare(b.NextAt) })
+	return rows
+}
+
+func (m *memory) Due(_ context.Context, dest string, now time.Time, limit int) ([]core.Lane, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.broken {
+		return nil, errBroken
+	}
+	rows := slices.DeleteFunc(m.due(dest), func(d core.Delivery) bool { return d.NextAt.After(now) })
+	return m.lanes(dest, rows, limit), nil
+}
+
+func (m *memory) NextDue(_ context.Context, dest string) (time.Time, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if rows := m.due(dest); len(rows) > 0 {
+		return rows[0].NextAt, nil
+	}
+	return time.Time{}, nil
+}
+
+func (m *memory) Parked(_ context.Context, dest string, after core.ID, limit int) ([]core.Lane, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	parked := m.where(func(d core.Delivery) bool { return d.Destination == dest && d.State == core.DeliveryParked })
+	var lanes []core.Lane
+	for _, lane := range m.lanes(dest, parked, len(parked)) {
+		if lane.Deliveries[0].ID > after && len(lanes) < limit {
+			lanes = append(lanes, lane)
+		}
+	}
+	return lanes, nil
+}
+
+func (m *memory) Version(_ context.Context, incident core.ID, number int) (core.Version, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.broken || len(m.versions[incident]) < number {
+		return core.Version{}, errBroken
+	}
+	return m.versions[incident][number-1], nil
+}
+
+func (m *memory) Record(_ context.Context, o core.Outcome) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.broken {
+		return errBroken
+	}
+	for _, d := range o.Deliveries {
+		if m.rows[d.ID].State.Unfinished() {
+			m.rows[d.ID] = d
+		}
+	}
+	if o.Attempt.Delivery != 0 {
+		m.attempts = append(m.attempts, o.Attempt)
+	}
+	if o.FoldOlder > 0 {
+		sent := m.rows[o.Attempt.Delivery]
+		for _, d := range m.lane(sent.Destination, sent.Incident).Deliveries {
+			if d.Version < o.FoldOlder {
+				d.State, d.FoldedInto = core.DeliveryFolded, sent.ID
+				m.rows[d.ID] = d
+			}
+		}
+	}
+	if o.Destination != nil {
+		m.setState(*o.Destination)
+	}
+	if o.Release {
+		m.release(o.Attempt.Destination, o.ReleaseFrom, o.ReleaseStep)
+	}
+	return nil
+}
+
+func (m *memory) setState(s core.DestinationState) {
+	m.states[s.Destination] = s
+	if s.Active() {
+		return
+	}
+	for _, d := range m.due(s.Destination) {
+		d.State = core.DeliveryParked
+		m.rows[d.ID] = d
+	}
+}
+
+func (m *memory) release(dest string, from time.Time, step time.Duration) {
+	waiting := m.where(func(d core.Delivery) bool {
+		return d.Destination == dest && (d.State == core.DeliveryParked ||
+			d.State == core.DeliveryDue && d.Fault == core.DestinationFault)
+	})
+	for i, d := range waiting {
+		d.State, d.NextAt = core.DeliveryDue, from.Add(time.Duration(i)*step)
+		m.rows[d.ID] = d
+	}
+}
+
+func (m *memory) SetDestination(_ context.Context, s core.DestinationState) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.setState(s)
+	if s.Active() {
+		m.release(s.Destination, s.Since, core.ReleaseStep)
+	}
+	return nil
+}
+
+func (m *memory) DestinationStates(context.Context) ([]core.DestinationState, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.broken {
+		return nil, errBroken
+	}
+	var states []core.DestinationState
+	for _, s := range m.states {
+		states = append(states, s)
+	}
+	return states, nil
+}
+
+// setBroken makes the store fail, or work again.
+func (m *memory) setBroken(broken bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.broken = broken
+}
+
+// count returns how many rows are in each state.
+func (m *memory) count() map[core.DeliveryState]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := map[core.DeliveryState]int{}
+	for _, d := range m.rows {
+		n[d.State]++
+	}
+	return n
+}
+
+// unfinished returns how many rows are still owed.
+func (m *memory) unfinished() int {
+	n := m.count()
+	return n[core.DeliveryDue] + n[core.DeliveryLeased] + n[core.DeliveryParked]
+}
