@@ -1,0 +1,244 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/prometheus/alertmanager/template"
+	"github.com/prometheus/common/model"
+
+	"bellcrank.example/plugins/internal/flat"
+	"bellcrank.example/sdk"
+)
+
+// event makes an event of one alert, and a note if something of it was left
+// out.
+func (p *payload) event(a *alert, s settings, r sdk.Request) (sdk.Event, string) {
+	e := sdk.Event{
+		Action:      p.action(a, r.ReceivedAt),
+		Title:       p.title(a),
+		Description: first(a.Annotations.get("description", "message", "details"), p.CommonAnnotations.get("description", "message")),
+		Service:     first(a.Labels.get(s.ServiceLabels...), p.CommonLabels.get(s.ServiceLabels...)),
+		OccurredAt:  a.StartsAt.Time,
+		Labels:      a.Labels,
+		Metadata:    p.metadata(a),
+		Test:        a.Labels["alertname"] == "TestAlert" && a.Labels["instance"] == "Grafana", // Grafana's test button
+	}
+	e.DedupKey, e.IdentityRule = p.identity(a)
+	e.SeverityRaw = first(a.Labels.get(s.SeverityLabels...), p.CommonLabels.get(s.SeverityLabels...), a.Annotations.get("severity"))
+	if e.Action == sdk.Resolve {
+		e.OccurredAt, e.EndedAt = a.EndsAt.Time, a.EndsAt.Time
+	} else {
+		e.Severity = sdk.SeverityOf(e.SeverityRaw)
+	}
+	e.Links = p.links(a)
+	var note string
+	e.SourceURL, note = p.sourceURL(a)
+	return e, note
+}
+
+// action believes the alert, then the group, then the end time.
+func (p *payload) action(a *alert, now time.Time) sdk.Action {
+	for _, status := range []text{a.Status, p.Status} {
+		switch strings.ToLower(string(status)) {
+		case "resolved", "ok":
+			return sdk.Resolve
+		case "firing", "alerting", "active":
+			return sdk.Trigger
+		}
+	}
+	if !a.EndsAt.IsZero() && a.EndsAt.Before(now) {
+		return sdk.Resolve
+	}
+	return sdk.Trigger
+}
+
+func (p *payload) title(a *alert) string {
+	if title := flat.Line(first(a.Annotations.get("summary", "title"), p.CommonAnnotations.get("summary", "title"))); title != "" {
+		return title
+	}
+	name := first(a.Labels.get("alertname"), p.GroupLabels.get("alertname"), p.CommonLabels.get("alertname"))
+	if name == "" {
+		return flat.Line("Alert " + firstLabels(a.Labels))
+	}
+	if instance := a.Labels.get("instance"); instance != "" {
+		name += " (" + instance + ")"
+	}
+	return flat.Line(name)
+}
+
+// firstLabels names an alert without a name: by its first labels.
+func firstLabels(l labels) string {
+	var pairs []string
+	for _, pair := range template.KV(l).SortedPairs() {
+		if len(pairs) == 3 {
+			break
+		}
+		pairs = append(pairs, pair.Name+"="+pair.Value)
+	}
+	return strings.Join(pairs, ",")
+}
+
+// identity is the fingerprint if it is that of the labels. Some senders give
+// two alerts one fingerprint, or make up their own: then the labels tell them
+// apart. Neither startsAt nor the group key is part of it: the one changes
+// with each episode, the other with the route.
+func (p *payload) identity(a *alert) (key, rule string) {
+	if len(a.Labels) == 0 {
+		if a.Fingerprint != "" {
+			return "fp:" + string(a.Fingerprint), "fingerprint, without labels"
+		}
+		return "group:" + string(p.GroupKey) + "#" + hash(p.GroupLabels, p.CommonLabels), "group key, without labels"
+	}
+	own := fingerprint(a.Labels)
+	switch string(a.Fingerprint) {
+	case own:
+		return "fp:" + own, "fingerprint"
+	case "":
+		return "fp:" + own, "fingerprint, computed from the labels"
+	}
+	return "fp:" + string(a.Fingerprint) + "|" + hash(a.Labels), "fingerprint and labels"
+}
+
+// fingerprint is Prometheus's own hash of a label set, in 16 hex digits.
+func fingerprint(l labels) string {
+	set := make(model.LabelSet, len(l))
+	for name, value := range l {
+		set[model.LabelName(name)] = model.LabelValue(value)
+	}
+	return set.Fingerprint().String()
+}
+
+func hash(sets ...labels) string {
+	h := sha256.New()
+	for _, set := range sets {
+		for _, pair := range template.KV(set).SortedPairs() {
+			fmt.Fprintf(h, "%q=%q,", pair.Name, pair.Value)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// sourceURL is where the alert was made. Grafana and some proxies send it
+// relative to the external URL.
+func (p *payload) sourceURL(a *alert) (link, note string) {
+	raw := string(a.GeneratorURL)
+	external := flat.AbsoluteURL(string(p.ExternalURL))
+	if link := flat.AbsoluteURL(raw); link != "" || raw == "" {
+		return first(link, external), ""
+	}
+	if strings.HasPrefix(raw, "?") || strings.HasPrefix(raw, "/") {
+		if base, err := url.Parse(external); err == nil && external != "" {
+			if relative, err := base.Parse(raw); err == nil && relative.Host == base.Host {
+				return relative.String(), ""
+			}
+		}
+	}
+	return external, path(a.index, "generatorURL") + " is no absolute URL and was dropped"
+}
+
+func (p *payload) links(a *alert) []sdk.Link {
+	var links []sdk.Link
+	add := func(name, raw string) {
+		if link := flat.AbsoluteURL(raw); link != "" {
+			links = append(links, sdk.Link{Name: name, URL: link})
+		}
+	}
+	add("Runbook", first(a.Annotations.get("runbook_url", "runbook"), p.CommonAnnotations.get("runbook_url", "runbook")))
+	add("Dashboard", first(string(a.DashboardURL), a.Annotations.get("dashboard_url", "dashboard", "dashboardURL")))
+	add("Panel", string(a.PanelURL))
+	add("Silence", string(a.SilenceURL))
+	add("Image", string(a.ImageURL))
+	return links
+}
+
+// metadata keeps what no field holds. What the alert says goes above what the
+// group says.
+func (p *payload) metadata(a *alert) map[string]any {
+	m := map[string]any{}
+	add := func(name string, value text) {
+		if value != "" {
+			m[name] = string(value)
+		}
+	}
+	add("groupKey", p.GroupKey)
+	add("receiver", text(unescape(string(p.Receiver))))
+	add("notification_reason", p.NotificationReason)
+	add("externalURL", p.ExternalURL)
+	add("orgId", p.OrgID)
+	add("valueString", a.ValueString)
+	if len(a.Annotations) > 0 {
+		m["annotations"] = anyMap(a.Annotations)
+	}
+	if len(p.RouteLabels) > 0 {
+		m["routeLabels"] = anyMap(p.RouteLabels)
+	}
+	if p.TruncatedAlerts > 0 {
+		m["truncatedAlerts"] = int(p.TruncatedAlerts)
+	}
+	if len(a.Values) > 0 && a.Values[0] == '{' && json.Valid(a.Values) {
+		m["values"] = a.Values
+	}
+	return m
+}
+
+func anyMap(l labels) map[string]any {
+	m := make(map[string]any, len(l))
+	for name, value := range l {
+		m[name] = value
+	}
+	return m
+}
+
+// groupEvent makes one event of a whole notification.
+func (p *payload) groupEvent(s settings, r sdk.Request) sdk.Event {
+	e, _ := p.event(&p.Alerts[0], s, r)
+	e.DedupKey, e.IdentityRule = "group:"+string(p.GroupKey), "group key"
+	if p.GroupKey == "" {
+		e.DedupKey, e.IdentityRule = "group:"+hash(p.GroupLabels, p.CommonLabels), "group labels"
+	}
+	e.Labels = p.CommonLabels
+	e.Title = flat.Line(first(p.CommonAnnotations.get("summary", "title"), p.GroupLabels.get("alertname"), "Alerts "+firstLabels(p.GroupLabels)))
+	e.Action, e.Severity = sdk.Resolve, ""
+	firing := 0
+	for i := range p.Alerts {
+		one, _ := p.event(&p.Alerts[i], s, r)
+		if one.Action != sdk.Trigger {
+			continue
+		}
+		firing++
+		e.Action = sdk.Trigger
+		if one.Severity.Above(e.Severity) {
+			e.Severity, e.SeverityRaw = one.Severity, one.SeverityRaw
+		}
+	}
+	e.Metadata["firing"], e.Metadata["resolved"] = firing, len(p.Alerts)-firing
+	return e
+}
+
+// truncatedEvent tells of alerts that nobody will ever be told of otherwise.
+func (p *payload) truncatedEvent() sdk.Event {
+	receiver := unescape(string(p.Receiver))
+	e := sdk.Event{
+		Action: sdk.Resolve, DedupKey: "truncated:" + string(p.GroupKey), IdentityRule: "truncated group",
+		Title: fmt.Sprintf("%d alerts are hidden by max_alerts on receiver %s", p.TruncatedAlerts, receiver),
+	}
+	if p.TruncatedAlerts > 0 {
+		e.Action, e.Severity = sdk.Trigger, sdk.Medium
+	}
+	return e
+}
+
+func first(values ...string) string {
+	for _, value := range values {
+		if value != "" {
+			return value
+		}
+	}
+	return ""
+}
