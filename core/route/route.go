@@ -1,264 +1,241 @@
-// Package route decides which destinations hear of an incident: an ordered
-// list of routes, each with matchers, a condition, and where it leads.
+// Package route decides which destinations hear of an incident: the operator's
+// routes in order, the first that matches wins unless it says continue.
 //
-// A Tree is immutable. A reload builds a new one and swaps it whole. How a
-// condition is written is the configuration's business; here it is a function.
+// A Tree is immutable. A reload builds a new one and swaps it whole. Conditions
+// come in as compiled functions; the language they were written in isn't known
+// here.
 package route
 
 import (
+	"errors"
 	"fmt"
-	"path"
+	"log/slog"
 	"slices"
-	"strings"
 
 	"bellcrank.example/core"
-	"bellcrank.example/sdk"
 )
-
-// Route leads incidents to destinations.
-type Route struct {
-	Name  string
-	Match Matcher
-	// When is a further condition, nil for none. It is asked only if Match
-	// matches. An error counts as a match: in doubt somebody is told.
-	When     func(*core.Incident) (bool, error)
-	To       []string // destinations, "TYPE/NAME"
-	Continue bool     // later routes are asked as well
-}
-
-// Matcher matches an incident by its fields; all that are given must match.
-// Patterns are those of path.Match, without regard to letter case.
-type Matcher struct {
-	Integrations []string // patterns of "TYPE/NAME"
-	Severities   []sdk.Severity
-	AtLeast      sdk.Severity // this severity or a higher one
-	Services     []string     // patterns
-	Titles       []string     // patterns
-	Labels       map[string]string
-}
-
-// Empty reports whether the matcher matches everything.
-func (m *Matcher) Empty() bool {
-	return len(m.Integrations)+len(m.Severities)+len(m.Services)+len(m.Titles)+len(m.Labels) == 0 && m.AtLeast == ""
-}
-
-// CatchAll reports whether the route takes every incident.
-func (r *Route) CatchAll() bool { return r.Match.Empty() && r.When == nil }
-
-// Mismatch returns the first field that doesn't match, "" if all do.
-func (m *Matcher) Mismatch(in *core.Incident) string {
-	switch {
-	case len(m.Integrations) > 0 && !anyGlob(m.Integrations, in.Integration):
-		return "integration"
-	case len(m.Severities) > 0 && !slices.Contains(m.Severities, in.Severity):
-		return "severity"
-	case m.AtLeast != "" && m.AtLeast.Above(in.Severity):
-		return "severity"
-	case len(m.Services) > 0 && !anyGlob(m.Services, in.Service):
-		return "service"
-	case len(m.Titles) > 0 && !anyGlob(m.Titles, in.Title):
-		return "title"
-	}
-	for name, pattern := range m.Labels {
-		value, there := in.Labels[name]
-		if !there || !glob(pattern, value) {
-			return "label " + name
-		}
-	}
-	return ""
-}
-
-func anyGlob(patterns []string, value string) bool {
-	for _, pattern := range patterns {
-		if glob(pattern, value) {
-			return true
-		}
-	}
-	return false
-}
-
-// glob matches without regard to letter case. A lone star also matches
-// slashes, which services and titles may have.
-func glob(pattern, value string) bool {
-	if pattern == "*" || strings.EqualFold(pattern, value) {
-		return true
-	}
-	if !strings.ContainsAny(pattern, `*?[\`) {
-		return false
-	}
-	ok, err := path.Match(strings.ToLower(pattern), strings.ToLower(value))
-	return err == nil && ok
-}
 
 // Config holds what a Tree is built from.
 type Config struct {
-	Routes       []Route
+	Routes       []Route // in the order in which they are asked
 	Destinations []*core.Destination
-	Generation   int64 // counts the configurations that were loaded
+	Generation   int64        // counts the configurations that were loaded
+	Logger       *slog.Logger // slog.Default if nil
 }
 
-// Tree is core.Routes.
+// Route sends the incidents that it matches to its destinations. It matches if
+// both Match and When do; without either it catches everything.
+type Route struct {
+	Name  string
+	Match Matcher
+	// When is a condition beyond Match, asked only if Match holds. An error
+	// counts as a match, and the routes behind are asked as well: a condition
+	// that breaks must not cost a page. Nil holds always.
+	When     func(*core.Incident) (bool, error)
+	To       []string // destinations, "TYPE/NAME"
+	Continue bool     // the routes behind are asked as well
+}
+
+// CatchAll reports whether the route matches every incident.
+func (r *Route) CatchAll() bool { return r.When == nil && r.Match.Empty() }
+
+// Tree answers who hears of an incident.
 type Tree struct {
-	routes       []Route
-	destinations map[string]*core.Destination
-	all          []string // ids, sorted
-	tests        []string // of those that hear of tests
-	notify       []string // of those that hear of trouble
-	generation   int64
+	routes     []compiled
+	takes      map[string][]core.Kind // by destination; nil: all
+	all        []string
+	tests      []string // destinations that hear of tests
+	notify     []string // destinations that hear of what is wrong with us
+	generation int64
+	log        *slog.Logger
 }
 
-// New builds a tree. It reports routes to destinations that don't exist and
-// patterns that can't match.
+type compiled struct {
+	name  string
+	match matcher
+	when  func(*core.Incident) (bool, error)
+	to    []string
+	tests []string // those of to that hear of tests
+	on    bool     // continue
+}
+
+var _ core.Routes = (*Tree)(nil)
+
+// New builds a tree. It reports every pattern that is malformed and every
+// destination that doesn't exist.
 func New(cfg Config) (*Tree, error) {
-	t := &Tree{routes: slices.Clone(cfg.Routes), destinations: map[string]*core.Destination{}, generation: cfg.Generation}
+	t := &Tree{takes: map[string][]core.Kind{}, generation: cfg.Generation, log: cfg.Logger}
+	if t.log == nil {
+		t.log = slog.Default()
+	}
 	for _, d := range cfg.Destinations {
-		t.destinations[d.ID()] = d
-		t.all = append(t.all, d.ID())
-		if d.Tests {
-			t.tests = append(t.tests, d.ID())
-		}
-		if d.Notify {
-			t.notify = append(t.notify, d.ID())
-		}
+		t.add(d)
 	}
-	for _, ids := range [][]string{t.all, t.tests, t.notify} {
-		slices.Sort(ids)
-	}
-	for _, r := range t.routes {
-		if err := t.check(&r); err != nil {
-			return nil, fmt.Errorf("route %s: %w", r.Name, err)
+	var problems []error
+	for _, r := range cfg.Routes {
+		c, err := t.compile(r)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("route %s: %w", r.Name, err))
 		}
+		t.routes = append(t.routes, c)
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
 	}
 	return t, nil
 }
 
-func (t *Tree) check(r *Route) error {
+func (t *Tree) add(d *core.Destination) {
+	id := d.ID()
+	t.takes[id] = d.Events
+	t.all = append(t.all, id)
+	if d.Tests {
+		t.tests = append(t.tests, id)
+	}
+	if d.Notify {
+		t.notify = append(t.notify, id)
+	}
+}
+
+func (t *Tree) compile(r Route) (compiled, error) {
+	match, err := compile(r.Match)
+	if err != nil {
+		return compiled{}, err
+	}
+	c := compiled{name: r.Name, match: match, when: r.When, on: r.Continue}
 	for _, id := range r.To {
-		if t.destinations[id] == nil {
-			return fmt.Errorf("there is no destination %s", id)
+		if _, ok := t.takes[id]; !ok {
+			return compiled{}, fmt.Errorf("destination %s doesn't exist", id)
+		}
+		if !slices.Contains(c.to, id) {
+			c.to = append(c.to, id)
 		}
 	}
-	patterns := slices.Concat(r.Match.Integrations, r.Match.Services, r.Match.Titles)
-	for _, pattern := range r.Match.Labels {
-		patterns = append(patterns, pattern)
-	}
-	for _, pattern := range patterns {
-		if _, err := path.Match(pattern, ""); err != nil {
-			return fmt.Errorf("pattern %q: %w", pattern, err)
+	for _, id := range c.to {
+		if slices.Contains(t.tests, id) {
+			c.tests = append(c.tests, id)
 		}
 	}
-	return nil
+	return c, nil
 }
 
-// Generation counts the configurations that were loaded.
-func (t *Tree) Generation() int64 { return t.generation }
-
-// Wants reports whether the destination takes versions of this kind. What it
-// never takes is not owed to it.
-func (t *Tree) Wants(destination string, kind core.Kind) bool {
-	d := t.destinations[destination]
-	return d == nil || len(d.Events) == 0 || slices.Contains(d.Events, kind)
-}
-
-// Match lists the destinations that hear of the incident. A test is heard of
-// only by those that take tests; what tells of unreadable requests never goes
-// unheard while there is a destination.
+// Match lists the destinations that hear of the incident, without repeats. The
+// caller must not change the list.
+//
+// A test goes to those of them that take tests, and to all that take tests if
+// there is none among them. A fallback incident that no route wants goes to
+// the destinations with notify, else to all: something is broken, and somebody
+// has to know. Any other incident that no route wants goes nowhere.
 func (t *Tree) Match(in *core.Incident) []string {
-	matched := t.match(in)
+	matched := t.walk(in, nil)
 	switch {
+	case len(matched) > 0:
+		return matched
 	case in.Test:
-		return t.forTest(matched)
-	case in.Fallback != "" && len(matched) == 0 && len(t.notify) > 0:
+		return t.tests
+	case in.Fallback == "":
+		return nil
+	case len(t.notify) > 0:
 		return t.notify
-	case in.Fallback != "" && len(matched) == 0:
-		return t.all
 	}
-	return matched
+	return t.all
 }
 
-func (t *Tree) match(in *core.Incident) []string {
+// walk asks the routes in order and tells seen, unless nil, of each decision.
+// As long as one route decides alone its own list is returned, so that the
+// usual case allocates nothing.
+func (t *Tree) walk(in *core.Incident, seen func(Decision)) []string {
 	var matched []string
 	for i := range t.routes {
 		r := &t.routes[i]
-		if !r.matches(in) {
+		d := r.decide(in)
+		if d.Err != nil && seen == nil {
+			t.log.Warn("route condition failed, taken as a match", "route", r.name, "incident", in.Name(), "err", d.Err)
+		}
+		if seen != nil {
+			seen(d)
+		}
+		if !d.Matched {
 			continue
 		}
-		for _, id := range r.To {
-			if !slices.Contains(matched, id) {
-				matched = append(matched, id)
-			}
-		}
-		if !r.Continue {
+		matched = merge(matched, d.To)
+		if !r.on && d.Err == nil {
 			break
 		}
 	}
 	return matched
 }
 
-func (r *Route) matches(in *core.Incident) bool {
-	if r.Match.Mismatch(in) != "" {
-		return false
+// merge returns the union without touching either list.
+func merge(have, more []string) []string {
+	if len(have) == 0 {
+		return more
 	}
-	if r.When == nil {
-		return true
-	}
-	ok, err := r.When(in)
-	return ok || err != nil
-}
-
-// forTest keeps those of the matched destinations that take tests, or takes
-// all that do.
-func (t *Tree) forTest(matched []string) []string {
-	var out []string
-	for _, id := range matched {
-		if slices.Contains(t.tests, id) {
-			out = append(out, id)
+	all := slices.Clone(have)
+	for _, id := range more {
+		if !slices.Contains(all, id) {
+			all = append(all, id)
 		}
 	}
-	if len(out) == 0 {
-		return t.tests
-	}
-	return out
+	return all
 }
 
 // Decision is what one route said of an incident.
 type Decision struct {
-	Route   string
+	Route   string // empty: a rule of ours that stands behind the routes
 	Matched bool
-	Reason  string // the field that didn't match, or what decided
-	To      []string
+	Reason  string   // why not, or which rule of ours it was
+	To      []string // who hears of the incident because of it
+	Err     error    // why the condition couldn't be answered; counts as a match
 }
 
-// Explain tells route by route why an incident goes where it goes. Routes
-// behind the last that was asked are left out.
+func (r *compiled) decide(in *core.Incident) Decision {
+	d := Decision{Route: r.name}
+	if d.Reason = r.match.fails(in); d.Reason != "" {
+		return d
+	}
+	if r.when != nil {
+		holds, err := r.when(in)
+		if err == nil && !holds {
+			d.Reason = "when"
+			return d
+		}
+		d.Err = err
+	}
+	d.Matched, d.To = true, r.to
+	if in.Test {
+		d.To = r.tests
+	}
+	return d
+}
+
+// Explain tells what each route says of the incident, as far as they are
+// asked, and which rule of ours decides if none of them does.
 func (t *Tree) Explain(in *core.Incident) []Decision {
 	var decisions []Decision
-	for i := range t.routes {
-		r := &t.routes[i]
-		d := Decision{Route: r.Name, To: r.To, Reason: r.Match.Mismatch(in)}
-		if d.Reason == "" {
-			d.Matched, d.Reason = r.explainWhen(in)
-		} else {
-			d.Reason += " doesn't match"
-		}
-		decisions = append(decisions, d)
-		if d.Matched && !r.Continue {
-			break
-		}
+	if matched := t.walk(in, func(d Decision) { decisions = append(decisions, d) }); len(matched) > 0 {
+		return decisions
 	}
-	return decisions
+	rule := Decision{To: t.Match(in), Matched: true}
+	switch {
+	case in.Test:
+		rule.Reason = "a test goes to every destination that takes tests"
+	case in.Fallback != "" && len(t.notify) > 0:
+		rule.Reason = "a fallback incident without a route goes to the destinations with notify"
+	case in.Fallback != "":
+		rule.Reason = "a fallback incident without a route goes to every destination"
+	default:
+		rule.Matched, rule.Reason = false, "no route names a destination: kept, told to nobody"
+	}
+	return append(decisions, rule)
 }
 
-func (r *Route) explainWhen(in *core.Incident) (matched bool, reason string) {
-	if r.When == nil {
-		return true, "all matchers match"
-	}
-	ok, err := r.When(in)
-	switch {
-	case err != nil:
-		return true, "the condition failed, which counts as a match: " + err.Error()
-	case ok:
-		return true, "the condition holds"
-	}
-	return false, "the condition doesn't hold"
+// Wants reports whether the destination takes versions of this kind. One that
+// is no longer configured takes all: what it is owed waits for its return.
+func (t *Tree) Wants(destination string, kind core.Kind) bool {
+	kinds := t.takes[destination]
+	return len(kinds) == 0 || slices.Contains(kinds, kind)
 }
+
+// Generation counts the configurations that were loaded.
+func (t *Tree) Generation() int64 { return t.generation }
