@@ -1,0 +1,248 @@
+// Package admin is the operators' API on its own listener: what is configured,
+// what happened, what is owed, and how all of it is doing.
+//
+// It reads; rules and changes belong to the rooms that it asks. Its JSON types
+// are exported so that the commands decode what it encodes.
+package admin
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"bellcrank.example/core"
+	"bellcrank.example/core/health"
+	"bellcrank.example/gateway/server"
+)
+
+// Store is what the API reads. Unknown ids give a *core.Error with code
+// NotFound.
+type Store interface {
+	health.Store
+	Incidents(ctx context.Context, f core.IncidentFilter) ([]*core.Incident, error)
+	Incident(ctx context.Context, number int64) (core.IncidentDetail, error)
+	// Requests lists requests without bodies.
+	Requests(ctx context.Context, f core.RequestFilter) ([]*core.Request, error)
+	Request(ctx context.Context, id core.ID) (*core.Request, error)
+	Deliveries(ctx context.Context, f core.DeliveryFilter) ([]core.Delivery, error)
+	Attempts(ctx context.Context, delivery core.ID) ([]core.Attempt, error)
+	DestinationStates(ctx context.Context) ([]core.DestinationState, error)
+	Backlog(ctx context.Context) (core.Backlog, error)
+	// Writable returns nil once something was stored durably.
+	Writable(ctx context.Context) error
+}
+
+// Tester sends a sample through the whole path.
+type Tester interface {
+	// Test sends the integration's first sample as a test. Its incident is
+	// delivered only to destinations that take tests.
+	Test(ctx context.Context, in *core.Integration) (core.Receipt, error)
+}
+
+// Config holds what the API needs. Token, Store, Integrations and Destinations
+// are required.
+type Config struct {
+	Token        core.Secret // of every caller; an empty one lets nobody in
+	Store        Store
+	Integrations func() []*core.Integration // as configured now
+	Destinations func() []*core.Destination // as configured now
+	Plugins      func() []Plugin            // none if nil
+	Tester       Tester                     // tests answer 404 if nil
+	// Ready returns what else than the store keeps the gateway from being
+	// ready, such as a shutdown that has begun. Nothing if nil.
+	Ready func() error
+	// Hosts are the names besides localhost under which the listener may be
+	// called. Addresses need no mention: only names can be rebound.
+	Hosts     []string
+	PublicURL string // base of webhook URLs
+	Version   string
+	Timeout   time.Duration    // of one call; 5 seconds if zero
+	Now       func() time.Time // time.Now if nil
+	Logger    *slog.Logger     // slog.Default if nil
+}
+
+// api serves the routes.
+type api struct {
+	cfg     Config
+	token   [sha256.Size]byte
+	started time.Time
+}
+
+// Register adds the API's routes.
+func Register(r fiber.Router, cfg Config) {
+	if cfg.Plugins == nil {
+		cfg.Plugins = func() []Plugin { return nil }
+	}
+	if cfg.Ready == nil {
+		cfg.Ready = func() error { return nil }
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 5 * time.Second
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
+	a := &api{cfg: cfg, token: sha256.Sum256([]byte(cfg.Token.Reveal())), started: cfg.Now()}
+
+	r.Get("/livez", a.live)
+	r.Get("/readyz", a.ready)
+	v1 := r.Group("/v1", a.guard)
+	v1.Get("/status", a.status)
+	v1.Get("/integrations", a.integrations)
+	v1.Get("/integrations/:type/:name", a.integration)
+	v1.Get("/integrations/:type/:name/health", a.integrationHealth)
+	v1.Post("/integrations/:type/:name/test", a.test)
+	v1.Get("/destinations", a.destinations)
+	v1.Get("/destinations/:type/:name", a.destination)
+	v1.Get("/destinations/:type/:name/health", a.destinationHealth)
+	v1.Get("/plugins", a.plugins)
+	v1.Get("/incidents", a.incidents)
+	v1.Get("/incidents/:incident", a.incident)
+	v1.Get("/requests", a.requests)
+	v1.Get("/requests/:id", a.request)
+	v1.Get("/deliveries", a.deliveries)
+	v1.Get("/deliveries/:id/attempts", a.attempts)
+}
+
+// guard lets only callers with the token pass, and no web page: a page of
+// somebody else's that has its name rebound to this machine's address would
+// speak for the operator's browser.
+func (a *api) guard(c *fiber.Ctx) error {
+	if !a.ownHost(string(c.Context().Host())) {
+		return &core.Error{Code: core.Forbidden, Message: "This host name isn't configured for the admin listener"}
+	}
+	if foreignPage(c) {
+		return &core.Error{Code: core.Forbidden, Message: "Requests from other web pages aren't taken"}
+	}
+	if !a.authenticated(c.Get(fiber.HeaderAuthorization)) {
+		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
+		return &core.Error{Code: core.Unauthenticated, Message: "A valid bearer token is required"}
+	}
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	ctx, cancel := context.WithTimeout(c.UserContext(), a.cfg.Timeout)
+	defer cancel()
+	c.SetUserContext(ctx)
+	return c.Next()
+}
+
+func (a *api) authenticated(header string) bool {
+	kind, token, _ := strings.Cut(header, " ")
+	got := sha256.Sum256([]byte(strings.TrimSpace(token)))
+	same := subtle.ConstantTimeCompare(got[:], a.token[:]) == 1
+	return same && strings.EqualFold(kind, "Bearer") && !a.cfg.Token.Empty()
+}
+
+func (a *api) ownHost(hostport string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	host = strings.ToLower(strings.Trim(host, "[]"))
+	if _, err := netip.ParseAddr(host); err == nil || host == "localhost" {
+		return true
+	}
+	return slices.ContainsFunc(a.cfg.Hosts, func(name string) bool { return strings.EqualFold(name, host) })
+}
+
+// foreignPage reports whether a browser says that another site's page asks.
+// What isn't a browser says nothing of the kind.
+func foreignPage(c *fiber.Ctx) bool {
+	switch c.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+	default:
+		return true
+	}
+	origin := c.Get(fiber.HeaderOrigin)
+	if origin == "" {
+		return false
+	}
+	u, err := url.Parse(origin)
+	return err != nil || u.Host == "" || !strings.EqualFold(u.Host, string(c.Context().Host()))
+}
+
+// live says that the process runs.
+func (a *api) live(c *fiber.Ctx) error { return c.SendString("ok\n") }
+
+// ready says whether webhooks can be accepted. Plugins have no say: what comes
+// in is durable without them.
+func (a *api) ready(c *fiber.Ctx) error {
+	ctx, cancel := context.WithTimeout(c.UserContext(), a.cfg.Timeout)
+	defer cancel()
+	if err := a.notReady(ctx); err != nil {
+		// The cause may name paths and hosts, and this answer needs no token.
+		a.cfg.Logger.Warn("not ready", "err", err)
+		return c.Status(fiber.StatusServiceUnavailable).SendString("not ready\n")
+	}
+	return c.SendString("ok\n")
+}
+
+func (a *api) notReady(ctx context.Context) error {
+	if err := a.cfg.Ready(); err != nil {
+		return err
+	}
+	return a.cfg.Store.Writable(ctx)
+}
+
+// page reads limit and before, and since for lists that have it.
+func page(c *fiber.Ctx) (core.Page, error) {
+	p := core.Page{Limit: c.QueryInt("limit")}
+	if raw := c.Query("limit"); raw != "" && p.Limit < 1 {
+		return p, badRequest("limit", "limit must be a number from 1 to 500")
+	}
+	if before := c.Query("before"); before != "" {
+		id, err := core.ParseID(before)
+		if err != nil {
+			return p, badRequest("before", "before must be an id")
+		}
+		p.Before = id
+	}
+	return p, nil
+}
+
+// since reads a time ("2026-01-02T15:04:05Z") or an age ("24h").
+func (a *api) since(c *fiber.Ctx) (time.Time, error) {
+	raw := c.Query("since")
+	if raw == "" {
+		return time.Time{}, nil
+	}
+	if age, err := time.ParseDuration(raw); err == nil && age > 0 {
+		return a.cfg.Now().Add(-age), nil
+	}
+	at, err := time.Parse(time.RFC3339, raw)
+	if err != nil {
+		return time.Time{}, badRequest("since", "since must be a time such as 2026-01-02T15:04:05Z or an age such as 24h")
+	}
+	return at, nil
+}
+
+func badRequest(field, message string) error {
+	return &core.Error{Code: core.BadRequest, Message: message, Field: field}
+}
+
+func notFound(message string) error { return &core.Error{Code: core.NotFound, Message: message} }
+
+// query returns a parameter that outlives the handler.
+func query(c *fiber.Ctx, name string) string { return strings.Clone(c.Query(name)) }
+
+// next returns where the page after this one begins, empty if it is the last.
+func next[T any](items []T, p core.Page, id func(T) core.ID) string {
+	if len(items) < p.Size() {
+		return ""
+	}
+	return id(items[len(items)-1]).String()
+}
+
+func ok(c *fiber.Ctx, value any) error { return server.JSON(c, fiber.StatusOK, value) }
