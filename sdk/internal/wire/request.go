@@ -1,0 +1,76 @@
+package wire
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"bellcrank.example/sdk"
+	"bellcrank.example/sdk/internal/wire/adapterv1"
+)
+
+// FromRequest makes the message for one call. Settings don't travel with it:
+// the generation names those that Configure has handed over.
+func FromRequest(r sdk.Request, generation uint64, deadline time.Time) *adapterv1.AdaptRequest {
+	m := &adapterv1.AdaptRequest{
+		Id:                 strings.ToValidUTF8(r.ID, "\uFFFD"),
+		Instance:           strings.ToValidUTF8(r.Integration, "\uFFFD"),
+		Generation:         generation,
+		Method:             strings.ToValidUTF8(r.Method, "\uFFFD"),
+		Path:               []byte(r.Path),
+		Query:              r.Query.Encode(),
+		Body:               r.Body,
+		ReceivedAtUnixNano: nanos(r.ReceivedAt),
+		DeadlineUnixNano:   nanos(deadline),
+		Attempt:            uint32(max(r.Attempt, 0)),
+	}
+	if r.Source.IsValid() {
+		m.Source = strings.ToValidUTF8(r.Source.String(), "\uFFFD")
+	}
+	for name, values := range r.Header {
+		name = strings.ToValidUTF8(name, "\uFFFD")
+		for _, value := range values {
+			m.Headers = append(m.Headers, &adapterv1.Header{Name: name, Value: []byte(value)})
+		}
+	}
+	return m
+}
+
+// ToRequest reads a request message. An error means that the gateway broke
+// the contract. The body is the message's own.
+func ToRequest(m *adapterv1.AdaptRequest) (sdk.Request, error) {
+	query, err := url.ParseQuery(m.GetQuery())
+	if err != nil {
+		return sdk.Request{}, fmt.Errorf("read query: %w", err)
+	}
+	r := sdk.Request{
+		ID:          m.GetId(),
+		Method:      m.GetMethod(),
+		Path:        string(m.GetPath()),
+		Query:       query,
+		Header:      make(http.Header, len(m.GetHeaders())),
+		Body:        m.GetBody(),
+		ReceivedAt:  fromNanos(m.GetReceivedAtUnixNano()),
+		Integration: m.GetInstance(),
+		Attempt:     int(m.GetAttempt()),
+	}
+	if source := m.GetSource(); source != "" {
+		if r.Source, err = netip.ParseAddr(source); err != nil {
+			return sdk.Request{}, fmt.Errorf("read source: %w", err)
+		}
+	}
+	for _, h := range m.GetHeaders() {
+		name := http.CanonicalHeaderKey(h.GetName())
+		r.Header[name] = append(r.Header[name], string(h.GetValue()))
+	}
+	return r, nil
+}
+
+// HasCapability reports whether a plugin named a capability in its description.
+func HasCapability(m *adapterv1.DescribeResponse, name string) bool {
+	return slices.Contains(m.GetCapabilities(), name)
+}

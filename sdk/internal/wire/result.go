@@ -1,0 +1,196 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"bellcrank.example/sdk"
+	"bellcrank.example/sdk/internal/wire/adapterv1"
+)
+
+// FromResult makes the message for an adapter's result. Text that isn't valid
+// UTF-8 is mended; an event whose metadata can't be encoded as JSON becomes a
+// rejection.
+func FromResult(r sdk.Result) *adapterv1.Result {
+	m := &adapterv1.Result{
+		Ignored:   text(r.Ignored),
+		Notes:     texts(r.Notes),
+		PathsRead: texts(r.PathsRead),
+	}
+	if len(r.Events) > 0 {
+		m.Events = make([]*adapterv1.Event, 0, len(r.Events))
+	}
+	for _, rejected := range r.Rejected {
+		m.Rejected = append(m.Rejected, fromRejection(rejected))
+	}
+	for i := range r.Events {
+		event, err := fromEvent(&r.Events[i])
+		if err != nil {
+			m.Rejected = append(m.Rejected, fromRejection(sdk.Rejection{Index: i, Reason: err.Error()}))
+			continue
+		}
+		m.Events = append(m.Events, event)
+	}
+	if r.Reply != nil {
+		m.Reply = &adapterv1.Reply{
+			Status: clampInt32(r.Reply.Status), ContentType: text(r.Reply.ContentType), Body: r.Reply.Body,
+		}
+	}
+	if r.Confirm != nil {
+		m.ConfirmUrl = text(r.Confirm.URL)
+	}
+	return m
+}
+
+func fromRejection(r sdk.Rejection) *adapterv1.Rejection {
+	return &adapterv1.Rejection{Index: int64(r.Index), Path: text(r.Path), Reason: text(r.Reason)}
+}
+
+func fromEvent(e *sdk.Event) (*adapterv1.Event, error) {
+	m := &adapterv1.Event{
+		Action:             fromAction(e.Action),
+		DedupKey:           text(e.DedupKey),
+		SeriesKey:          text(e.SeriesKey),
+		Title:              text(e.Title),
+		Description:        text(e.Description),
+		Severity:           fromSeverity(e.Severity),
+		SeverityRaw:        text(e.SeverityRaw),
+		Service:            text(e.Service),
+		AffectedServices:   texts(e.AffectedServices),
+		CustomerImpact:     e.CustomerImpact,
+		SourceUrl:          text(e.SourceURL),
+		OccurredAtUnixNano: nanos(e.OccurredAt),
+		EndedAtUnixNano:    nanos(e.EndedAt),
+		Test:               e.Test,
+		IdentityRule:       text(e.IdentityRule),
+	}
+	var err error
+	if len(e.Labels) > 0 {
+		if m.LabelsJson, err = json.Marshal(e.Labels); err != nil {
+			return nil, fmt.Errorf("encode labels: %w", err)
+		}
+	}
+	if len(e.Metadata) > 0 {
+		if m.MetadataJson, err = json.Marshal(e.Metadata); err != nil {
+			return nil, fmt.Errorf("encode metadata: %w", err)
+		}
+	}
+	for _, link := range e.Links {
+		m.Links = append(m.Links, &adapterv1.Link{Name: text(link.Name), Url: text(link.URL)})
+	}
+	return m, nil
+}
+
+// ToResult reads a result message. An event whose labels or metadata aren't
+// JSON objects becomes a rejection. Nothing else is judged.
+func ToResult(m *adapterv1.Result) sdk.Result {
+	r := sdk.Result{
+		Ignored:   m.GetIgnored(),
+		Notes:     m.GetNotes(),
+		PathsRead: m.GetPathsRead(),
+	}
+	if n := len(m.GetEvents()); n > 0 {
+		r.Events = make([]sdk.Event, 0, n)
+	}
+	for _, rejected := range m.GetRejected() {
+		r.Rejected = append(r.Rejected, sdk.Rejection{
+			Index: int(rejected.GetIndex()), Path: rejected.GetPath(), Reason: rejected.GetReason(),
+		})
+	}
+	for i, message := range m.GetEvents() {
+		event, err := toEvent(message)
+		if err != nil {
+			r.Rejected = append(r.Rejected, sdk.Rejection{Index: i, Reason: err.Error()})
+			continue
+		}
+		r.Events = append(r.Events, event)
+	}
+	if reply := m.GetReply(); reply != nil {
+		r.Reply = &sdk.Reply{
+			Status: int(reply.GetStatus()), ContentType: reply.GetContentType(), Body: reply.GetBody(),
+		}
+	}
+	if m.GetConfirmUrl() != "" {
+		r.Confirm = &sdk.Confirm{URL: m.GetConfirmUrl()}
+	}
+	return r
+}
+
+func toEvent(m *adapterv1.Event) (sdk.Event, error) {
+	e := sdk.Event{
+		Action:           toAction(m.GetAction()),
+		DedupKey:         m.GetDedupKey(),
+		SeriesKey:        m.GetSeriesKey(),
+		Title:            m.GetTitle(),
+		Description:      m.GetDescription(),
+		Severity:         toSeverity(m.GetSeverity()),
+		SeverityRaw:      m.GetSeverityRaw(),
+		Service:          m.GetService(),
+		AffectedServices: m.GetAffectedServices(),
+		SourceURL:        m.GetSourceUrl(),
+		OccurredAt:       fromNanos(m.GetOccurredAtUnixNano()),
+		EndedAt:          fromNanos(m.GetEndedAtUnixNano()),
+		Test:             m.GetTest(),
+		IdentityRule:     m.GetIdentityRule(),
+	}
+	if m != nil {
+		e.CustomerImpact = m.CustomerImpact
+	}
+	if err := decode(m.GetLabelsJson(), &e.Labels); err != nil {
+		return sdk.Event{}, fmt.Errorf("read labels: %w", err)
+	}
+	if err := decode(m.GetMetadataJson(), &e.Metadata); err != nil {
+		return sdk.Event{}, fmt.Errorf("read metadata: %w", err)
+	}
+	for _, link := range m.GetLinks() {
+		e.Links = append(e.Links, sdk.Link{Name: link.GetName(), URL: link.GetUrl()})
+	}
+	return e, nil
+}
+
+// decode reads one JSON object and keeps numbers as they are written.
+func decode(blob []byte, into any) error {
+	if len(blob) == 0 {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(blob))
+	d.UseNumber()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the JSON object")
+	}
+	return nil
+}
+
+// FromFailure makes the message for a failure.
+func FromFailure(f *sdk.Failure) *adapterv1.Failure {
+	return &adapterv1.Failure{Code: fromCode(f.Code), Path: text(f.Path), Message: text(f.Message)}
+}
+
+// ToFailure reads a failure message. An unknown code is the adapter's fault.
+func ToFailure(m *adapterv1.Failure) *sdk.Failure {
+	return &sdk.Failure{Code: toCode(m.GetCode()), Path: m.GetPath(), Message: m.GetMessage()}
+}
+
+func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+func texts(list []string) []string {
+	if !slices.ContainsFunc(list, func(s string) bool { return text(s) != s }) {
+		return list
+	}
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = text(s)
+	}
+	return out
+}
+
+func clampInt32(n int) int32 { return int32(min(max(n, math.MinInt32), math.MaxInt32)) }
