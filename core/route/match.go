@@ -14,10 +14,10 @@ import (
 // hold, and an empty field holds always. Patterns know "*" for any characters
 // and "?" for one; letter case doesn't count.
 type Matcher struct {
-	Integrations []string          // any of these patterns of "TYPE/NAME"
+	Integrations []string          // any of these patterns of "TYPE/NAME"; "TYPE" is "TYPE/*"
 	Severities   []sdk.Severity    // any of these; see ParseSeverities
 	Services     []string          // any of these patterns
-	Labels       map[string]string // all of these: label -> pattern; a label that is missing counts as empty
+	Labels       map[string]string // all of these: label -> pattern; a label that is missing has only ""
 	Titles       []string          // any of these patterns
 }
 
@@ -75,19 +75,19 @@ type labelPattern struct {
 	pattern pattern
 }
 
-func compile(m Matcher) (matcher, error) {
+func compile(m Matcher) matcher {
 	c := matcher{severities: m.Severities, services: patterns(m.Services), titles: patterns(m.Titles)}
 	for _, s := range m.Integrations {
 		kind, name, ok := strings.Cut(s, "/")
 		if !ok {
-			return matcher{}, fmt.Errorf("integration %q: want TYPE/NAME, such as \"datadog/*\"", s)
+			name = "*"
 		}
 		c.integrations = append(c.integrations, integrationPattern{newPattern(kind), newPattern(name)})
 	}
 	for _, label := range slices.Sorted(maps.Keys(m.Labels)) {
 		c.labels = append(c.labels, labelPattern{label, newPattern(m.Labels[label])})
 	}
-	return c, nil
+	return c
 }
 
 // fails names the first member that doesn't hold, "" if all do.
@@ -103,7 +103,9 @@ func (m *matcher) fails(in *core.Incident) string {
 		return "title"
 	}
 	for i := range m.labels {
-		if !m.labels[i].pattern.match(in.Labels[m.labels[i].label]) {
+		l := &m.labels[i]
+		value, there := in.Labels[l.label]
+		if !l.pattern.match(value) || !there && l.pattern.lower != "" {
 			return "labels"
 		}
 	}

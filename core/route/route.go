@@ -61,8 +61,7 @@ type compiled struct {
 
 var _ core.Routes = (*Tree)(nil)
 
-// New builds a tree. It reports every pattern that is malformed and every
-// destination that doesn't exist.
+// New builds a tree. It reports every destination that doesn't exist.
 func New(cfg Config) (*Tree, error) {
 	t := &Tree{takes: map[string][]core.Kind{}, generation: cfg.Generation, log: cfg.Logger}
 	if t.log == nil {
@@ -98,11 +97,7 @@ func (t *Tree) add(d *core.Destination) {
 }
 
 func (t *Tree) compile(r Route) (compiled, error) {
-	match, err := compile(r.Match)
-	if err != nil {
-		return compiled{}, err
-	}
-	c := compiled{name: r.Name, match: match, when: r.When, on: r.Continue}
+	c := compiled{name: r.Name, match: compile(r.Match), when: r.When, on: r.Continue}
 	for _, id := range r.To {
 		if _, ok := t.takes[id]; !ok {
 			return compiled{}, fmt.Errorf("destination %s doesn't exist", id)
