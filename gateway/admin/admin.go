@@ -57,6 +57,7 @@ type Config struct {
 	Destinations func() []*core.Destination // as configured now
 	Plugins      func() []Plugin            // none if nil
 	Tester       Tester                     // tests answer 404 if nil
+	Metrics      *Metrics                   // served at /metrics; not there if nil
 	// Ready returns what else than the store keeps the gateway from being
 	// ready, such as a shutdown that has begun. Nothing if nil.
 	Ready func() error
@@ -99,6 +100,10 @@ func Register(r fiber.Router, cfg Config) {
 
 	r.Get("/livez", a.live)
 	r.Get("/readyz", a.ready)
+	if cfg.Metrics != nil {
+		cfg.Metrics.watch(a)
+		r.Get("/metrics", a.metrics)
+	}
 	v1 := r.Group("/v1", a.guard)
 	v1.Get("/status", a.status)
 	v1.Get("/integrations", a.integrations)
@@ -127,9 +132,8 @@ func (a *api) guard(c *fiber.Ctx) error {
 	if foreignPage(c) {
 		return &core.Error{Code: core.Forbidden, Message: "Requests from other web pages aren't taken"}
 	}
-	if !a.authenticated(c.Get(fiber.HeaderAuthorization)) {
-		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
-		return &core.Error{Code: core.Unauthenticated, Message: "A valid bearer token is required"}
+	if err := a.authenticate(c); err != nil {
+		return err
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	ctx, cancel := context.WithTimeout(c.UserContext(), a.cfg.Timeout)
@@ -138,11 +142,15 @@ func (a *api) guard(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-func (a *api) authenticated(header string) bool {
-	kind, token, _ := strings.Cut(header, " ")
+func (a *api) authenticate(c *fiber.Ctx) error {
+	kind, token, _ := strings.Cut(c.Get(fiber.HeaderAuthorization), " ")
 	got := sha256.Sum256([]byte(strings.TrimSpace(token)))
 	same := subtle.ConstantTimeCompare(got[:], a.token[:]) == 1
-	return same && strings.EqualFold(kind, "Bearer") && !a.cfg.Token.Empty()
+	if same && strings.EqualFold(kind, "Bearer") && !a.cfg.Token.Empty() {
+		return nil
+	}
+	c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
+	return &core.Error{Code: core.Unauthenticated, Message: "A valid bearer token is required"}
 }
 
 func (a *api) ownHost(hostport string) bool {

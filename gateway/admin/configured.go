@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"slices"
@@ -30,7 +31,7 @@ func (a *api) status(c *fiber.Ctx) error {
 		Requests: backlog.Requests, OldestRequest: Time{backlog.OldestRequest}, Deliveries: backlog.Deliveries,
 		Parked: backlog.Parked, OldestDelivery: Time{backlog.OldestDelivery},
 	}
-	states, errStates := a.states(c)
+	states, errStates := a.states(ctx)
 	for _, d := range a.cfg.Destinations() {
 		if state, known := states[d.ID()]; known && !state.Active() {
 			s.Disabled++
@@ -132,8 +133,8 @@ func (a *api) test(c *fiber.Ctx) error {
 	})
 }
 
-func (a *api) states(c *fiber.Ctx) (map[string]core.DestinationState, error) {
-	list, err := a.cfg.Store.DestinationStates(c.UserContext())
+func (a *api) states(ctx context.Context) (map[string]core.DestinationState, error) {
+	list, err := a.cfg.Store.DestinationStates(ctx)
 	states := make(map[string]core.DestinationState, len(list))
 	for _, s := range list {
 		states[s.Destination] = s
@@ -142,7 +143,7 @@ func (a *api) states(c *fiber.Ctx) (map[string]core.DestinationState, error) {
 }
 
 func (a *api) destinations(c *fiber.Ctx) error {
-	states, err := a.states(c)
+	states, err := a.states(c.UserContext())
 	if err != nil {
 		return err
 	}
@@ -156,7 +157,7 @@ func (a *api) destination(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	states, err := a.states(c)
+	states, err := a.states(c.UserContext())
 	if err != nil {
 		return err
 	}

@@ -137,7 +137,9 @@ func (s *Server) stop(ctx context.Context, http *fasthttp.Server, listener *list
 	// had taken it.
 	_ = listener.Close()
 	err := http.ShutdownWithContext(ctx)
-	_ = <-served // it was told to end
+	if ended := <-served; err == nil {
+		err = ended
+	}
 	listener.closeAll()
 	if errors.Is(err, context.DeadlineExceeded) {
 		s.cfg.Logger.Warn("connections cut off at shutdown", "listener", s.cfg.Name)
