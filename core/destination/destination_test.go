@@ -1,0 +1,44 @@
+package destination
+
+import (
+	"encoding/json"
+	"testing"
+
+	"bellcrank.example/core"
+)
+
+func TestEveryTypeMakesASenderOfItsSettings(t *testing.T) {
+	examples := map[string]string{
+		"log":     `{"path": "-"}`,
+		"webhook": `{"url": "https://example.com/hook", "signing_secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}`,
+	}
+	for _, typ := range Types() {
+		t.Run(typ.Name, func(t *testing.T) {
+			if typ.Summary == "" || len(typ.Settings) == 0 {
+				t.Errorf("%+v says too little", typ)
+			}
+			for _, s := range typ.Settings {
+				if s.Doc == "" {
+					t.Errorf("setting %s has no doc", s.Name)
+				}
+			}
+			var sender core.Sender
+			sender, err := typ.New(Config{Settings: json.RawMessage(examples[typ.Name])})
+			if err != nil || sender == nil {
+				t.Errorf("New = %v, %v; want a sender", sender, err)
+			}
+			if _, err := typ.New(Config{Settings: json.RawMessage(`[]`)}); err == nil {
+				t.Error("settings that aren't an object were taken")
+			}
+		})
+	}
+}
+
+func TestAnUnknownTypeIsAnError(t *testing.T) {
+	if _, err := Find("pigeon"); err == nil {
+		t.Error("pigeon was found")
+	}
+	if typ, err := Find("webhook"); err != nil || typ.Name != "webhook" {
+		t.Errorf("Find(webhook) = %q, %v", typ.Name, err)
+	}
+}
