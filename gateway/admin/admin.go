@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -76,7 +77,15 @@ type api struct {
 	cfg     Config
 	token   [sha256.Size]byte
 	started time.Time
+
+	mu      sync.Mutex
+	asked   time.Time // when writable was found out; guarded by mu
+	written error     // what it was; guarded by mu
 }
+
+// writableFor is how long an answer of the store counts. Asking costs a durable
+// write, and readiness may be asked for by everybody.
+const writableFor = time.Second
 
 // Register adds the API's routes.
 func Register(r fiber.Router, cfg Config) {
@@ -201,7 +210,12 @@ func (a *api) notReady(ctx context.Context) error {
 	if err := a.cfg.Ready(); err != nil {
 		return err
 	}
-	return a.cfg.Store.Writable(ctx)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if now := a.cfg.Now(); a.asked.IsZero() || now.Sub(a.asked).Abs() >= writableFor {
+		a.asked, a.written = now, a.cfg.Store.Writable(ctx)
+	}
+	return a.written
 }
 
 // page reads limit and before, and since for lists that have it.

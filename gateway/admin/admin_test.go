@@ -236,7 +236,11 @@ func TestOnlyTheTokenOpensTheAPI(t *testing.T) {
 
 func TestReadiness(t *testing.T) {
 	var draining error
-	con := open(t, func(c *Config) { c.Ready = func() error { return draining } })
+	now := noon
+	con := open(t, func(c *Config) {
+		c.Ready = func() error { return draining }
+		c.Now = func() time.Time { return now }
+	})
 	check := func(path string, want int) {
 		t.Helper()
 		if status, body := con.ask(t, "GET", path, "Authorization", "", "Host", "any.example"); status != want || strings.Contains(body, "secret") {
@@ -246,12 +250,16 @@ func TestReadiness(t *testing.T) {
 	check("/livez", 200)
 	check("/readyz", 200)
 	con.store.down = errors.New("/secret/path is full")
+	check("/readyz", 200) // asked a moment ago
+	now = now.Add(writableFor)
 	check("/readyz", 503)
 	check("/livez", 200)
 	if status, body := con.ask(t, "GET", "/v1/status"); status != 200 || !strings.Contains(body, `"ready":false`) || !strings.Contains(body, "is full") {
 		t.Errorf("status got %d %s", status, body)
 	}
-	con.store.down, draining = nil, errors.New("shutting down")
+	con.store.down, now = nil, now.Add(writableFor)
+	check("/readyz", 200)
+	draining = errors.New("shutting down")
 	check("/readyz", 503)
 }
 

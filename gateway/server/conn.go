@@ -90,7 +90,7 @@ func (l *listener) admit(c *conn) admission {
 	if len(l.conns) >= l.cfg.Connections {
 		return crowded
 	}
-	if l.from[c.peer] >= l.cfg.PerAddress && !trusted(l.cfg.TrustedProxies, c.peer) {
+	if c.peer.IsValid() && l.from[c.peer] >= l.cfg.PerAddress && !trusted(l.cfg.TrustedProxies, c.peer) {
 		return tooMany
 	}
 	l.conns[c] = struct{}{}

@@ -27,7 +27,7 @@ type Config struct {
 	IdleTimeout    time.Duration  // between two requests of a connection; 75 seconds if zero
 	StopTimeout    time.Duration  // how long requests under way may take when Serve's context ends; 5 seconds if zero
 	HeaderBytes    int            // greatest request line and headers together; 16 KiB if zero
-	Connections    int            // at a time; 8,192 if zero
+	Connections    int            // at a time; 4,096 if zero
 	PerAddress     int            // connections of one address at a time; 256 if zero
 	TrustedProxies []netip.Prefix // peers that PerAddress doesn't bind, since they speak for many
 	AccessLevel    slog.Level     // of the access log; Info if zero
@@ -75,7 +75,7 @@ func withDefaults(cfg Config) Config {
 	cfg.IdleTimeout = orElse(cfg.IdleTimeout, 75*time.Second)
 	cfg.StopTimeout = orElse(cfg.StopTimeout, 5*time.Second)
 	cfg.HeaderBytes = orElse(cfg.HeaderBytes, 16<<10)
-	cfg.Connections = orElse(cfg.Connections, 8192)
+	cfg.Connections = orElse(cfg.Connections, 4096)
 	cfg.PerAddress = orElse(cfg.PerAddress, 256)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
