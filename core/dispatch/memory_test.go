@@ -15,6 +15,7 @@ import (
 type memory struct {
 	mu       sync.Mutex
 	rows     map[core.ID]core.Delivery
+	live     map[core.ID]bool // rows that are unfinished
 	versions map[core.ID][]core.Version
 	states   map[string]core.DestinationState
 	attempts []core.Attempt
@@ -24,7 +25,7 @@ type memory struct {
 
 func newMemory() *memory {
 	return &memory{
-		rows: map[core.ID]core.Delivery{}, versions: map[core.ID][]core.Version{},
+		rows: map[core.ID]core.Delivery{}, live: map[core.ID]bool{}, versions: map[core.ID][]core.Version{},
 		states: map[string]core.DestinationState{},
 	}
 }
@@ -60,15 +61,24 @@ func (m *memory) owe(incident core.ID, kind core.Kind, now time.Time, destinatio
 		if lane := m.lane(dest, incident); len(lane.Deliveries) > 0 {
 			core.Inherit(&d, lane.Deliveries[len(lane.Deliveries)-1])
 		}
-		m.rows[d.ID] = d
+		m.put(d)
 	}
 }
 
-// where returns the rows that are kept, in order of id.
+func (m *memory) put(d core.Delivery) {
+	m.rows[d.ID] = d
+	if d.State.Unfinished() {
+		m.live[d.ID] = true
+	} else {
+		delete(m.live, d.ID)
+	}
+}
+
+// where returns the unfinished rows that are kept, in order of id.
 func (m *memory) where(keep func(core.Delivery) bool) []core.Delivery {
 	var rows []core.Delivery
-	for _, d := range m.rows {
-		if keep(d) {
+	for id := range m.live {
+		if d := m.rows[id]; keep(d) {
 			rows = append(rows, d)
 		}
 	}
@@ -78,7 +88,7 @@ func (m *memory) where(keep func(core.Delivery) bool) []core.Delivery {
 
 func (m *memory) lane(dest string, incident core.ID) core.Lane {
 	rows := m.where(func(d core.Delivery) bool {
-		return d.Destination == dest && d.Incident == incident && d.State.Unfinished()
+		return d.Destination == dest && d.Incident == incident
 	})
 	return core.Lane{Incident: incident, Destination: dest, Deliveries: rows}
 }
@@ -150,7 +160,7 @@ func (m *memory) Record(_ context.Context, o core.Outcome) error {
 	}
 	for _, d := range o.Deliveries {
 		if m.rows[d.ID].State.Unfinished() {
-			m.rows[d.ID] = d
+			m.put(d)
 		}
 	}
 	if o.Attempt.Delivery != 0 {
@@ -161,7 +171,7 @@ func (m *memory) Record(_ context.Context, o core.Outcome) error {
 		for _, d := range m.lane(sent.Destination, sent.Incident).Deliveries {
 			if d.Version < o.FoldOlder {
 				d.State, d.FoldedInto = core.DeliveryFolded, sent.ID
-				m.rows[d.ID] = d
+				m.put(d)
 			}
 		}
 	}
@@ -181,7 +191,7 @@ func (m *memory) setState(s core.DestinationState) {
 	}
 	for _, d := range m.due(s.Destination) {
 		d.State = core.DeliveryParked
-		m.rows[d.ID] = d
+		m.put(d)
 	}
 }
 
@@ -192,7 +202,7 @@ func (m *memory) release(dest string, from time.Time, step time.Duration) {
 	})
 	for i, d := range waiting {
 		d.State, d.NextAt = core.DeliveryDue, from.Add(time.Duration(i)*step)
-		m.rows[d.ID] = d
+		m.put(d)
 	}
 }
 
@@ -239,6 +249,7 @@ func (m *memory) count() map[core.DeliveryState]int {
 
 // unfinished returns how many rows are still owed.
 func (m *memory) unfinished() int {
-	n := m.count()
-	return n[core.DeliveryDue] + n[core.DeliveryLeased] + n[core.DeliveryParked]
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.live)
 }

@@ -141,7 +141,7 @@ func (h *history) drain(t *rapid.T) {
 // check holds the promise: delivered, or folded into a later one that was, or
 // given up, which needs three refusals or a schedule's end.
 func (h *history) check(t *rapid.T) {
-	for _, d := range h.where(func(core.Delivery) bool { return true }) {
+	for _, d := range h.rows {
 		switch d.State {
 		case core.DeliveryDelivered, core.DeliveryDead:
 		case core.DeliveryFolded:
