@@ -10,10 +10,7 @@ import (
 // Client returns the address of whoever sent the request: the peer, or what
 // X-Forwarded-For says if the peer is a trusted proxy.
 func Client(c *fiber.Ctx, proxies []netip.Prefix) netip.Addr {
-	peer := netip.Addr{}
-	if addr, err := netip.ParseAddrPort(c.Context().RemoteAddr().String()); err == nil {
-		peer = clean(addr.Addr())
-	}
+	peer := peerOf(c.Context().Conn())
 	if len(proxies) == 0 {
 		return peer
 	}

@@ -11,6 +11,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -128,6 +131,30 @@ func TestEveryCodeHasAStatusThatNoSenderMistakes(t *testing.T) {
 		}
 		if needs := s.http == 429 || s.http >= 500; needs != (s.retryAfter > 0) {
 			t.Errorf("%s (%d): Retry-After %d", code, s.http, s.retryAfter)
+		}
+	}
+}
+
+// TestDocumentedErrorsAreTheAnswers holds docs/api.md to the table.
+func TestDocumentedErrorsAreTheAnswers(t *testing.T) {
+	page, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| ([45]\\d\\d) \\| (`[A-Z_`, ]+`) \\|.*\\| (\\d*) ?\\|$").FindAllStringSubmatch(string(page), -1)
+	if len(rows) < 15 {
+		t.Fatalf("found %d rows", len(rows))
+	}
+	for _, row := range rows {
+		for _, code := range regexp.MustCompile("[A-Z_]+").FindAllString(row[2], -1) {
+			s := statuses[core.Code(code)]
+			retry := ""
+			if s.retryAfter > 0 {
+				retry = strconv.Itoa(s.retryAfter)
+			}
+			if strconv.Itoa(s.http) != row[1] || retry != row[3] {
+				t.Errorf("%s: documented %s, Retry-After %q; answered %d, %q", code, row[1], row[3], s.http, retry)
+			}
 		}
 	}
 }
@@ -318,7 +345,7 @@ func TestStopCutsOffWhatDoesNotEnd(t *testing.T) {
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("stopping took %v", took)
 	}
-	if _, err := io.ReadAll(conn); errors.Is(err, syscall.ETIMEDOUT) {
+	if _, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the connection is still open: %v", err)
 	}
 }
