@@ -4,17 +4,12 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/base32"
-	"errors"
-	"io"
 	"log/slog"
-	"net"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/valyala/fasthttp"
 
 	"bellcrank.example/core"
 )
@@ -129,96 +124,4 @@ func (s *Server) access(c *fiber.Ctx, start time.Time) {
 	}
 	noted, _ := c.Locals(localAttrs).([]slog.Attr)
 	log.LogAttrs(ctx, s.cfg.AccessLevel, "request", append(attrs, noted...)...)
-}
-
-// guard stands around the router: it answers methods that the router answers
-// in its own words, and survives what panics outside of the handlers.
-func (s *Server) guard(next fasthttp.RequestHandler) fasthttp.RequestHandler {
-	return func(ctx *fasthttp.RequestCtx) {
-		defer func() {
-			if p := recover(); p != nil {
-				s.cfg.Logger.Error("router panicked", "panic", p, "stack", string(debug.Stack()))
-				s.bare(ctx, core.Internal)
-			}
-		}()
-		if !slices.Contains(fiber.DefaultMethods, string(ctx.Method())) {
-			s.bare(ctx, core.MethodNotAllowed)
-			return
-		}
-		next(ctx)
-	}
-}
-
-// unreadable answers a request that could not be parsed. It must not format
-// err, which quotes the request line, and must not panic: nobody above it
-// recovers.
-func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.cfg.Logger.Error("error handler panicked", "panic", p)
-		}
-	}()
-	code := core.BadRequest
-	if _, small := errors.AsType[*fasthttp.ErrSmallBuffer](err); small {
-		code = core.HeadersTooLarge
-	} else if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-		code = core.RequestTimeout
-	} else if errors.Is(err, io.ErrUnexpectedEOF) {
-		code = core.IncompleteBody
-	}
-	s.bare(ctx, code)
-	s.cfg.Logger.Log(ctx, s.cfg.AccessLevel, "request", "listener", s.cfg.Name, "status", ctx.Response.StatusCode(), "code", string(code))
-}
-
-// bare answers where there is no router.
-func (s *Server) bare(ctx *fasthttp.RequestCtx, code core.Code) {
-	ctx.Response.Reset()
-	id := newRequestID()
-	ctx.SetStatusCode(statuses[code].http)
-	ctx.SetContentType(fiber.MIMEApplicationJSON)
-	ctx.Response.Header.Set(headerRequestID, id)
-	ctx.SetBody(envelope(code, messages[code], "", id))
-	ctx.SetConnectionClose()
-	linger(ctx)
-}
-
-// Close makes this answer the last of its connection. The sender gets to read
-// it even if it is still sending.
-func Close(c *fiber.Ctx) {
-	c.Context().SetConnectionClose()
-	linger(c.Context())
-}
-
-func linger(ctx *fasthttp.RequestCtx) {
-	if conn, ok := ctx.Conn().(*conn); ok {
-		conn.linger.Store(true)
-	}
-}
-
-// Ended reports whether the peer has sent its last byte. A chunked body whose
-// reader met the end was cut short, whatever the reader says.
-func Ended(c *fiber.Ctx) bool {
-	conn, ok := c.Context().Conn().(*conn)
-	return ok && conn.ended.Load()
-}
-
-// Discard reads and drops what is left of a request's body before it is
-// refused, up to so many bytes and for so long: most senders look at an answer
-// only once they have sent everything. A connection on which more is to come
-// is closed after the answer.
-func Discard(c *fiber.Ctx, limit int64, wait time.Duration) {
-	body := c.Context().RequestBodyStream()
-	if body == nil {
-		return
-	}
-	if conn, ok := c.Context().Conn().(*conn); ok {
-		if conn.SetReadDeadline(conn.listener.cfg.Now().Add(wait)) != nil {
-			Close(c)
-			return
-		}
-	}
-	n, err := io.Copy(io.Discard, io.LimitReader(body, limit))
-	if err != nil || n == limit || Ended(c) {
-		Close(c)
-	}
 }
