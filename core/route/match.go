@@ -27,6 +27,13 @@ func (m Matcher) Empty() bool {
 		len(m.Labels) == 0 && len(m.Titles) == 0
 }
 
+// HoldsIntegration reports whether the integration "TYPE/NAME" is among those
+// that the matcher is for.
+func (m Matcher) HoldsIntegration(id string) bool {
+	c := compile(Matcher{Integrations: m.Integrations})
+	return len(m.Integrations) == 0 || c.holdsIntegration(id)
+}
+
 // ParseSeverities reads a level or a comparison, such as "High" or ">=High",
 // and returns the levels that it holds for, most severe first.
 func ParseSeverities(s string) ([]sdk.Severity, error) {

@@ -1,0 +1,87 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"bellcrank.example/core/route"
+	"bellcrank.example/sdk"
+)
+
+func (l *loader) route(b *block) {
+	r := route.Route{Name: b.labels[0]}
+	b.one("match", func(b *block) { b.match(&r.Match) })
+	if attr, ok := b.content.Attributes["when"]; ok {
+		r.When = l.condition(attr.Expr)
+	}
+	b.boolean("continue", &r.Continue)
+	list(b, "to", &r.To, func(id string) (string, error) {
+		if !slices.Contains(l.order["destination"], id) {
+			return "", fmt.Errorf("there is no destination %s%s", id, suggestion(id, l.order["destination"]))
+		}
+		l.used[id] = true
+		return id, nil
+	})
+	if !b.has("to") {
+		l.errorf(&b.at, "No destination", "Say where the route leads: to = [destination.TYPE.NAME]. An empty list leads to nobody.")
+	} else if attr := b.content.Attributes["to"]; isEmptyList(attr.Expr) {
+		l.warnf(b.where("to"), "Route to nobody", "What matches %s is kept, and nobody hears of it.", r.Name)
+	}
+	l.reachable(b)
+	if !b.has("when") && !b.holds("match") {
+		l.catchAll = true
+		if !r.Continue {
+			l.last = &b.at
+		}
+	}
+	l.cfg.Routes = append(l.cfg.Routes, r)
+}
+
+func isEmptyList(expr hcl.Expression) bool {
+	elements, diags := hcl.ExprList(expr)
+	return !diags.HasErrors() && len(elements) == 0
+}
+
+// reachable doubts a route behind one that ends the walk for everything.
+func (l *loader) reachable(b *block) {
+	if l.last != nil {
+		l.warnf(&b.at, "Unreachable route", "The route at %s takes everything and doesn't continue.", *l.last)
+	}
+}
+
+func (b *block) match(to *route.Matcher) {
+	b.listOrOne("integration", &to.Integrations)
+	b.listOrOne("service", &to.Services)
+	b.listOrOne("title", &to.Titles)
+	b.stringMap("labels", &to.Labels)
+	var words []string
+	b.listOrOne("severity", &words)
+	for i, word := range words {
+		levels, err := route.ParseSeverities(word)
+		if err != nil {
+			b.wrong(b.element("severity", i), "severity", err)
+		}
+		to.Severities = append(to.Severities, levels...)
+	}
+	slices.SortFunc(to.Severities, func(x, y sdk.Severity) int {
+		return slices.Index(sdk.Severities(), x) - slices.Index(sdk.Severities(), y)
+	})
+	to.Severities = slices.Compact(to.Severities)
+	b.matchedIntegrations(to.Integrations)
+	if to.Empty() && len(b.content.Attributes) == 0 {
+		b.l.warnf(&b.at, "Empty match", "A match block without arguments matches everything; leave it out.")
+	}
+}
+
+// matchedIntegrations doubts patterns that no integration fits: most likely a
+// name is mistyped.
+func (b *block) matchedIntegrations(patterns []string) {
+	for i, p := range patterns {
+		m := route.Matcher{Integrations: []string{p}}
+		if !slices.ContainsFunc(b.l.order["integration"], func(id string) bool { return m.HoldsIntegration(id) }) {
+			b.l.warnf(b.element("integration", i), "Nothing matches", "No integration is called %q%s.", p, suggestion(p, b.l.order["integration"]))
+		}
+	}
+}

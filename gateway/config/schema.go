@@ -1,0 +1,102 @@
+package config
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// shape is what may stand in a block.
+type shape struct {
+	arguments []string
+	blocks    map[string][]string // kind -> what its labels are
+	later     map[string][]string // blocks that are planned: refused, but not as unknown
+}
+
+// root is the name of the shape of a whole configuration.
+const root = ""
+
+// shapes is the whole language, by the path of the block.
+var shapes = map[string]shape{
+	root: {
+		arguments: []string{"name", "environment", "data_dir", "plugin_directory", "public_url"},
+		blocks: map[string][]string{
+			"locals":      nil,
+			"listener":    {"name"},
+			"storage":     {"type"},
+			"admin":       nil,
+			"telemetry":   nil,
+			"retention":   nil,
+			"plugin":      {"name"},
+			"integration": {"type", "name"},
+			"destination": {"type", "name"},
+			"retry":       {"name"},
+			"route":       {"name"},
+		},
+		later: map[string][]string{
+			"service": {"name"}, "silence": {"name"}, "window": {"name"}, "heartbeat": {"name"}, "test": {"name"},
+		},
+	},
+	"listener": {
+		arguments: []string{
+			"address", "trusted_proxies", "read_timeout", "write_timeout", "idle_timeout",
+			"max_header", "max_connections", "max_connections_per_ip", "max_bodies", "max_misses_per_ip",
+		},
+		later: map[string][]string{"tls": nil, "rate_limit": nil},
+	},
+	"storage": {arguments: []string{"path"}},
+	"admin":   {arguments: []string{"token"}, later: map[string][]string{"oidc": nil}},
+	"telemetry": {
+		arguments: []string{"log_level", "log_format", "access_log"},
+		later:     map[string][]string{"prometheus": nil, "otlp": nil, "sentry": nil},
+	},
+	"retention": {arguments: []string{"raw_payloads", "incidents", "deliveries", "dead_letters"}},
+	"plugin": {
+		arguments: []string{"type", "version", "sha256", "args", "env"},
+		blocks:    map[string][]string{"limits": nil},
+	},
+	"plugin.limits": {arguments: []string{"memory", "timeout"}},
+	"integration": {
+		arguments: []string{
+			"description", "plugin", "disabled", "paused", "allowed_cidrs", "verify", "signing_secrets",
+			"labels", "reopen_window",
+		},
+		blocks: map[string][]string{
+			"routing_key": {"id"}, "settings": nil, "severity": nil, "service": nil, "limits": nil,
+		},
+		later: map[string][]string{"auth": nil, "rate_limit": nil, "heartbeat": nil},
+	},
+	"integration.routing_key": {arguments: []string{"value", "sha256", "expires"}},
+	"integration.severity":    {arguments: []string{"map", "default"}},
+	"integration.service":     {arguments: []string{"map", "default"}},
+	"integration.limits":      {arguments: []string{"body", "depth", "members", "strings", "events"}},
+	"destination": {
+		arguments: []string{
+			"retry", "tests", "events", "send_resolved", "fold", "notify", "allowed_cidrs", "timeout",
+		},
+		blocks: map[string][]string{"settings": nil},
+		later:  map[string][]string{"rate_limit": nil},
+	},
+	"retry": {arguments: []string{"schedule", "jitter", "on_exhausted"}},
+	"route": {
+		arguments: []string{"when", "to", "continue"},
+		blocks:    map[string][]string{"match": nil},
+		later:     map[string][]string{"mute": nil},
+	},
+	"route.match": {arguments: []string{"integration", "severity", "service", "labels", "title"}},
+}
+
+// schema returns the shape in HCL's words.
+func (s shape) schema() *hcl.BodySchema {
+	schema := &hcl.BodySchema{}
+	for _, name := range s.arguments {
+		schema.Attributes = append(schema.Attributes, hcl.AttributeSchema{Name: name})
+	}
+	for _, blocks := range []map[string][]string{s.blocks, s.later} {
+		for _, kind := range slices.Sorted(maps.Keys(blocks)) {
+			schema.Blocks = append(schema.Blocks, hcl.BlockHeaderSchema{Type: kind, LabelNames: blocks[kind]})
+		}
+	}
+	return schema
+}
