@@ -1,7 +1,9 @@
 package core
 
 import (
+	"bufio"
 	"bytes"
+	"compress/flate"
 	"compress/zlib"
 	"fmt"
 	"io"
@@ -12,7 +14,7 @@ import (
 
 // NewDecoder returns a reader of the decoded bytes of a body. Encodings are
 // those of a Content-Encoding header with one layer: "", "identity", "gzip",
-// "x-gzip", "deflate" (zlib) and "zstd"; others are an *Error with code
+// "x-gzip", "deflate" and "zstd"; others are an *Error with code
 // UnsupportedEncoding. It bounds nothing but zstd's window (8 MiB): the caller
 // counts what it reads.
 func NewDecoder(body io.Reader, encoding string) (io.ReadCloser, error) {
@@ -22,7 +24,7 @@ func NewDecoder(body io.Reader, encoding string) (io.ReadCloser, error) {
 	case "gzip", "x-gzip":
 		return gzip.NewReader(body)
 	case "deflate":
-		return zlib.NewReader(body)
+		return deflate(body)
 	case "zstd":
 		d, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(8<<20))
 		if err != nil {
@@ -31,6 +33,17 @@ func NewDecoder(body io.Reader, encoding string) (io.ReadCloser, error) {
 		return d.IOReadCloser(), nil
 	}
 	return nil, &Error{Code: UnsupportedEncoding, Message: "The body must be sent plain or with one of gzip, deflate and zstd."}
+}
+
+// deflate reads both things that senders call so: with zlib's header, as the
+// specification says, and without.
+func deflate(body io.Reader) (io.ReadCloser, error) {
+	peeked := bufio.NewReader(body)
+	head, err := peeked.Peek(2)
+	if err == nil && head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 {
+		return zlib.NewReader(peeked)
+	}
+	return flate.NewReader(peeked), nil
 }
 
 // Decode returns the decoded body, an error if it is longer than limit bytes.

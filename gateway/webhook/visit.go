@@ -89,6 +89,9 @@ func (v *visit) enter(key string) (core.Receipt, error) {
 		return core.Receipt{}, v.turnAway(err)
 	}
 	v.judge(r)
+	if r.Code != "" {
+		r.State = core.RequestOpen // never held: nobody judges it again when the integration is resumed
+	}
 	ctx, cancel := context.WithTimeout(v.c.UserContext(), v.door.cfg.Timeout)
 	defer cancel()
 	return v.door.cfg.Intake.Accept(ctx, v.in, r, v.decoded)

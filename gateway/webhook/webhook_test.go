@@ -93,8 +93,8 @@ func TestAnswers(t *testing.T) {
 		"disabled":     {key: closedKey, status: 403, want: fail("INTEGRATION_DISABLED", "This integration is disabled")},
 		"address":      {key: walledKey, status: 403, want: fail("IP_NOT_ALLOWED", "Requests from 127.0.0.1 aren't allowed for this integration")},
 		"no signature": {key: signedKey, status: 401, want: fail("SIGNATURE_INVALID", "The signature is missing")},
-		"encoding":     {key: machineKey, header: []string{"Content-Encoding", "br"}, status: 415, want: fail("UNSUPPORTED_ENCODING", "Content-Encoding must be one of identity, gzip, deflate and zstd")},
-		"two layers":   {key: machineKey, header: []string{"Content-Encoding", "gzip, gzip"}, status: 415, want: fail("UNSUPPORTED_ENCODING", "Content-Encoding must be one of identity, gzip, deflate and zstd")},
+		"encoding":     {key: machineKey, header: []string{"Content-Encoding", "br"}, status: 415, want: fail("UNSUPPORTED_ENCODING", "The body must be sent plain or with one of gzip, deflate and zstd.")},
+		"two layers":   {key: machineKey, header: []string{"Content-Encoding", "gzip, gzip"}, status: 415, want: fail("UNSUPPORTED_ENCODING", "The body must be sent plain or with one of gzip, deflate and zstd.")},
 		"too large":    {key: machineKey, body: strings.Repeat(" ", 64<<10+1), status: 413, want: fail("PAYLOAD_TOO_LARGE", "The body is larger than this integration takes")},
 		"store is down": {key: machineKey, answer: unavailable, status: 503, retry: true,
 			want: fail("STORE_UNAVAILABLE", "The store is not available")},
@@ -193,7 +193,7 @@ func TestContentEncodings(t *testing.T) {
 	}
 	defer enc.Close()
 	f := open(t, nil)
-	for encoding, body := range map[string][]byte{"gzip": gz.Bytes(), "x-gzip": gz.Bytes(), "GZIP": gz.Bytes(), "deflate": zl.Bytes(), "zstd": enc.EncodeAll(plain, nil), "identity": plain} {
+	for encoding, body := range map[string][]byte{"gzip": gz.Bytes(), "x-gzip": gz.Bytes(), "GZIP": gz.Bytes(), "deflate": zl.Bytes(), "Deflate": zl.Bytes()[2 : zl.Len()-4], "zstd": enc.EncodeAll(plain, nil), "identity": plain} {
 		t.Run(encoding, func(t *testing.T) {
 			got := f.post(t, machineKey, string(body), "Content-Encoding", encoding)
 			r, decoded := f.inbox.last(t)
@@ -254,6 +254,9 @@ func TestStructuralLimits(t *testing.T) {
 	}
 	if r, _ := f.inbox.last(t); r.Code != core.PayloadTooLarge || string(r.Body) != deep {
 		t.Errorf("stored with code %q and %d bytes", r.Code, len(r.Body))
+	}
+	if got := f.post(t, pausedKey, deep); got.status != 202 || !strings.Contains(got.body, "quarantined") {
+		t.Errorf("a paused integration got %d %s, want 202 quarantined", got.status, got.body)
 	}
 	if got := f.post(t, customKey, deep); got.status != 400 || !strings.Contains(got.body, "INVALID_JSON") {
 		t.Errorf("a person got %d %s, want 400 INVALID_JSON", got.status, got.body)
