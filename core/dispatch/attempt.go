@@ -100,7 +100,8 @@ func (l *line) keepState(o *core.Outcome, now time.Time) (parks bool) {
 // paceRelease lets a second pass between two releases: a destination that
 // fails every other time would have all its waiting rows written each time.
 func (l *line) paceRelease(o *core.Outcome, before core.DestinationState, now time.Time) {
-	if !o.Release && !(l.owed && o.Attempt.Class == core.NoFault) {
+	late := l.owed && o.Attempt.Class == core.NoFault
+	if !o.Release && !late {
 		return
 	}
 	if before.Active() && now.Sub(l.released) < releasePause && !now.Before(l.released) {
@@ -121,8 +122,11 @@ func (l *line) report(o core.Outcome, before core.DestinationState, now time.Tim
 			"attempt", a.Number, "fault", string(a.Class), "status", a.Status, "err", a.Error)
 	}
 	state := l.snapshot()
-	if state.Active() != before.Active() {
-		l.d.cfg.Logger.Warn("destination changed", "destination", l.id, "disabled", string(state.Disabled), "err", a.Error)
+	switch {
+	case state.Active() && !before.Active():
+		l.d.cfg.Logger.Info("destination active again", "destination", l.id)
+	case !state.Active() && before.Active():
+		l.d.cfg.Logger.Error("destination disabled", "destination", l.id, "reason", string(state.Disabled), "err", a.Error)
 	}
 	n := Notice{Destination: l.id, Error: a.Error, From: now, To: now}
 	if !state.Active() && before.Disabled != state.Disabled {

@@ -37,11 +37,11 @@ type line struct {
 	dest  *core.Destination     // guarded by mu
 	state core.DestinationState // guarded by mu
 
-	dirty    bool        // there may be lanes that are due
-	heads    []core.Lane // due, in the order in which they are sent
-	headsAt  time.Time   // when they were read
-	busy     map[core.ID]bool
-	missed   bool                  // a busy lane was due
+	dirty    bool                  // there may be lanes that are due
+	heads    []core.Lane           // due, in the order in which they are sent
+	headsAt  time.Time             // when they were read
+	busy     map[core.ID]int       // lanes under way, and the newest version that is known of each
+	missed   bool                  // a lane under way has a newer version
 	notYet   map[core.ID]time.Time // lanes that wait although a row of theirs is due
 	sending  int                   // attempts under way
 	writing  int                   // outcomes and commands that are being stored
@@ -80,7 +80,7 @@ func newLine(d *Dispatcher, dest *core.Destination, before *line, state core.Des
 		wakes: make(chan struct{}, 1), commands: make(chan command),
 		sent: make(chan sent), recorded: make(chan recorded),
 		stopping: make(chan struct{}), ended: make(chan struct{}),
-		busy: map[core.ID]bool{}, notYet: map[core.ID]time.Time{},
+		busy: map[core.ID]int{}, notYet: map[core.ID]time.Time{},
 	}
 }
 
@@ -219,13 +219,20 @@ func (l *line) advance(working context.Context) {
 	case !state.Active():
 		l.heads = nil
 		l.probe(working, now, state)
-	case now.Before(state.PausedUntil):
+	case paused(state, now):
 		l.heads = nil
 		l.lookAt = state.PausedUntil
 	default:
 		l.refill(working, now)
 		l.startHeads(working)
 	}
+}
+
+// paused reports whether a 429 holds the destination. It never asks for more
+// than an hour: a pause that seems longer is a clock that was set back.
+func paused(s core.DestinationState, now time.Time) bool {
+	wait := s.PausedUntil.Sub(now)
+	return wait > 0 && wait <= time.Hour
 }
 
 // startHeads begins attempts while there are lanes, slots and sockets.
@@ -247,14 +254,14 @@ func (l *line) startHeads(working context.Context) {
 func (l *line) begin(working context.Context, lane core.Lane) bool {
 	dest, now := l.destination(), l.d.cfg.Now()
 	next, ok := lane.Next(dest.Fold)
-	if !ok || l.busy[lane.Incident] || now.Before(l.notYet[lane.Incident]) {
+	if !ok || l.busy[lane.Incident] > 0 || l.waits(lane.Incident, now) {
 		return false
 	}
 	if next.Delivery.State != core.DeliveryParked && now.Before(next.At) {
 		l.putOff(working, lane, next, now)
 		return false
 	}
-	l.busy[lane.Incident] = true
+	l.busy[lane.Incident] = newest(lane)
 	l.sending++
 	go l.attempt(working, dest, lane, next)
 	return true
@@ -271,7 +278,7 @@ func (l *line) putOff(working context.Context, lane core.Lane, next core.Next, n
 		}
 		return
 	}
-	l.busy[lane.Incident] = true
+	l.busy[lane.Incident] = newest(lane)
 	o := core.Outcome{Deliveries: lane.Postpone(next)}
 	l.write(working, nil, recorded{incident: lane.Incident}, "postpone deliveries", func(ctx context.Context) error {
 		return l.d.cfg.Store.Record(ctx, o)
@@ -295,16 +302,24 @@ func (l *line) refill(working context.Context, now time.Time) {
 	l.blind = false
 	l.heads, l.headsAt, l.dirty = l.heads[:0], now, len(lanes) == maxHeads
 	for _, lane := range lanes {
-		switch {
-		case l.busy[lane.Incident]:
-			l.missed = true
-		case now.Before(l.notYet[lane.Incident]):
-		default:
+		if known := l.busy[lane.Incident]; known > 0 {
+			l.missed = l.missed || newest(lane) > known
+		} else if !l.waits(lane.Incident, now) {
 			delete(l.notYet, lane.Incident)
 			l.heads = append(l.heads, lane)
 		}
 	}
 	l.plan(ctx, now)
+}
+
+// newest returns the lane's newest version.
+func newest(lane core.Lane) int { return lane.Deliveries[len(lane.Deliveries)-1].Version }
+
+// waits reports whether a lane isn't to be sent yet. No wait here is longer
+// than shortWait: one that seems so is a clock that was set back.
+func (l *line) waits(incident core.ID, now time.Time) bool {
+	wait := l.notYet[incident].Sub(now)
+	return wait > 0 && wait <= shortWait
 }
 
 // plan decides when to look again without being told.

@@ -49,7 +49,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		defer file.Close()
 		receiver.lines = file
 	}
-	listener, err := net.Listen("tcp", *addr)
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", *addr)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
@@ -69,6 +70,8 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err := server.Shutdown(closing)
-	<-ended
+	if served := <-ended; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
 	return err
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -89,7 +91,12 @@ func TestItServesUntilItIsStopped(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	args := []string{"-addr", "127.0.0.1:0", "-log", filepath.Join(t.TempDir(), "log.jsonl")}
-	go func() { ended <- run(ctx, args, &bytes.Buffer{}) }()
+	reading, writing := io.Pipe()
+	go func() { ended <- run(ctx, args, writing) }()
+	line, err := bufio.NewReader(reading).ReadString('\n')
+	if err != nil || !strings.Contains(line, "http://127.0.0.1:") {
+		t.Errorf("it says %q, %v; want its address", line, err)
+	}
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("run ended with %v, want nil", err)

@@ -61,6 +61,7 @@ func newKeySigner(encoded string) (signer, error) {
 	return nil, fmt.Errorf("a signing key has %d bytes, want %d or %d", len(raw), ed25519.SeedSize, ed25519.PrivateKeySize)
 }
 
+// Sign makes a "v1a" signature.
 func (k keySigner) Sign(id string, at time.Time, body []byte) (string, error) {
 	signed := append([]byte(id+"."+strconv.FormatInt(at.Unix(), 10)+"."), body...)
 	return "v1a," + base64.StdEncoding.EncodeToString(ed25519.Sign(ed25519.PrivateKey(k), signed)), nil

@@ -166,6 +166,7 @@ func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
 		answer.Err = withoutURL(err)
 		return answer
 	}
+	defer response.Body.Close()
 	answer.Status, answer.RetryAfter = response.StatusCode, response.Header.Get("Retry-After")
 	answer.Snippet = readAnswer(response.Body)
 	return answer
@@ -218,7 +219,6 @@ func withoutURL(err error) error {
 func readAnswer(body io.ReadCloser) string {
 	impatient := time.AfterFunc(drainTime, func() { body.Close() })
 	defer impatient.Stop()
-	defer body.Close()
 	read, _ := io.ReadAll(io.LimitReader(body, maxAnswer)) // what has come so far is all that is wanted
 	return strings.ToValidUTF8(string(read[:min(len(read), maxSnippet)]), "\uFFFD")
 }
