@@ -86,6 +86,7 @@ const (
 	walledKey  = "walled-key-0123456789abcdef"
 	signedKey  = "signed-key-0123456789abcdef"
 	bigKey     = "big-key-0123456789abcdefghi"
+	hugeKey    = "huge-key-0123456789abcdefgh"
 	expiredKey = "expired-key-0123456789abcde"
 )
 
@@ -127,6 +128,7 @@ func integrations() []*core.Integration {
 			in.SigningSecrets = []core.Secret{core.NewSecret("topsecret")}
 		}),
 		make("big", bigKey, func(in *core.Integration) { in.Limits.Body = 4 << 20 }),
+		make("huge", hugeKey, func(in *core.Integration) { in.Limits.Body = 16 << 20 }),
 		make("expired", expiredKey, func(in *core.Integration) { in.Keys[0].Expires = time.Unix(1, 0) }),
 	}
 }

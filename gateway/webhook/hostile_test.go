@@ -189,6 +189,25 @@ func TestEverySenderSeesItsRefusal(t *testing.T) {
 	})
 }
 
+func TestTheIntegrationsLimitIsTheOnlyOne(t *testing.T) {
+	f := open(t, nil)
+	const size = 16 << 20
+	for name, body := range map[string]io.Reader{
+		"with a length": bytes.NewReader(make([]byte, size)),
+		"chunked":       io.LimitReader(endless{}, size),
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := f.send(t, "POST", "/webhooks/"+hugeKey, body)
+			if got.status != 200 {
+				t.Fatalf("got %d %s, want 200", got.status, got.body)
+			}
+			if r, _ := f.inbox.last(t); len(r.Body) != size {
+				t.Errorf("stored %d bytes, want %d", len(r.Body), size)
+			}
+		})
+	}
+}
+
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
