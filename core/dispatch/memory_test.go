@@ -16,6 +16,7 @@ type memory struct {
 	mu       sync.Mutex
 	rows     map[core.ID]core.Delivery
 	live     map[core.ID]bool // rows that are unfinished
+	byLane   map[laneKey][]core.ID
 	versions map[core.ID][]core.Version
 	states   map[string]core.DestinationState
 	attempts []core.Attempt
@@ -23,10 +24,16 @@ type memory struct {
 	nextID   core.ID
 }
 
+type laneKey struct {
+	destination string
+	incident    core.ID
+}
+
 func newMemory() *memory {
 	return &memory{
-		rows: map[core.ID]core.Delivery{}, live: map[core.ID]bool{}, versions: map[core.ID][]core.Version{},
-		states: map[string]core.DestinationState{},
+		rows: map[core.ID]core.Delivery{}, live: map[core.ID]bool{}, byLane: map[laneKey][]core.ID{},
+		versions: map[core.ID][]core.Version{},
+		states:   map[string]core.DestinationState{},
 	}
 }
 
@@ -66,6 +73,9 @@ func (m *memory) owe(incident core.ID, kind core.Kind, now time.Time, destinatio
 }
 
 func (m *memory) put(d core.Delivery) {
+	if key := (laneKey{d.Destination, d.Incident}); m.rows[d.ID].ID == 0 {
+		m.byLane[key] = append(m.byLane[key], d.ID)
+	}
 	m.rows[d.ID] = d
 	if d.State.Unfinished() {
 		m.live[d.ID] = true
@@ -87,10 +97,13 @@ func (m *memory) where(keep func(core.Delivery) bool) []core.Delivery {
 }
 
 func (m *memory) lane(dest string, incident core.ID) core.Lane {
-	rows := m.where(func(d core.Delivery) bool {
-		return d.Destination == dest && d.Incident == incident
-	})
-	return core.Lane{Incident: incident, Destination: dest, Deliveries: rows}
+	lane := core.Lane{Incident: incident, Destination: dest}
+	for _, id := range m.byLane[laneKey{dest, incident}] {
+		if m.live[id] {
+			lane.Deliveries = append(lane.Deliveries, m.rows[id])
+		}
+	}
+	return lane
 }
 
 func (m *memory) lanes(dest string, rows []core.Delivery, limit int) []core.Lane {
