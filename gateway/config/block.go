@@ -228,8 +228,11 @@ func (b *block) oneOf(name string, to *string, words ...string) {
 }
 
 func among(word string, words []string) error {
-	if slices.Contains(words, word) {
+	switch {
+	case slices.Contains(words, word):
 		return nil
+	case len(words) == 1:
+		return fmt.Errorf("%q isn't known here; want %q", word, words[0])
 	}
 	return fmt.Errorf("%q is none of %s%s", word, strings.Join(words, ", "), suggestion(word, words))
 }

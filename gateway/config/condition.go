@@ -62,7 +62,7 @@ func (l *loader) condition(expr hcl.Expression) func(*core.Incident) (bool, erro
 	if diags.HasErrors() {
 		return nil
 	}
-	if _, err := convert.Convert(v, cty.Bool); err != nil || v.IsKnown() && v.IsNull() {
+	if kind := v.Type(); kind != cty.Bool && kind != cty.DynamicPseudoType {
 		l.errorf(expr.Range().Ptr(), "Wrong type", "A condition is true or false, this is %s.", typeName(v.Type()))
 		return nil
 	}

@@ -71,7 +71,7 @@ func (l *loader) sender(b *block) core.Sender {
 	}
 	sender, err := l.src.NewSender(kind, cfg)
 	if err != nil {
-		l.errorf(settingNamed(settings, b.at, err), "Invalid settings", "%s.", sentence(err))
+		l.errorf(settingNamed(settings, b.at, err), "Invalid settings", "%v.", err)
 		return nil
 	}
 	return sender

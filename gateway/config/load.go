@@ -124,7 +124,9 @@ func (l *loader) warnf(at *hcl.Range, summary, detail string, args ...any) {
 }
 
 func (l *loader) add(severity hcl.DiagnosticSeverity, at *hcl.Range, summary, detail string, args ...any) {
-	l.diags = append(l.diags, &hcl.Diagnostic{
-		Severity: severity, Summary: summary, Detail: fmt.Sprintf(detail, args...), Subject: at,
-	})
+	detail = fmt.Sprintf(detail, args...)
+	if asked, ok := strings.CutSuffix(detail, "?."); ok { // it ends in a suggestion
+		detail = asked + "?"
+	}
+	l.diags = append(l.diags, &hcl.Diagnostic{Severity: severity, Summary: summary, Detail: detail, Subject: at})
 }

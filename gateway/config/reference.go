@@ -229,7 +229,7 @@ func (l *loader) hide(expr hcl.Expression) bool {
 func (l *loader) hideLiterals(expr hcl.Expression) bool {
 	node, ok := expr.(hclsyntax.Node)
 	if !ok { // JSON
-		v, diags := expr.Value(nil)
+		v, diags := expr.Value(&hcl.EvalContext{}) // without a context it is all literal
 		if diags.HasErrors() || v.IsNull() {
 			return false
 		}

@@ -19,6 +19,9 @@ func (l *loader) review() {
 		l.errorf(l.lastRoute(), "No catch-all route",
 			"An incident that no route matches would be told to nobody. End with a route that has neither match nor when.")
 	}
+	if l.diags.HasErrors() {
+		return // a route with a mistake uses nothing
+	}
 	for _, d := range l.cfg.Destinations {
 		if id := d.ID(); !l.used[id] && !d.Notify && !d.Tests {
 			l.warnf(l.blockAt("destination", id), "Unused destination", "No route leads to it.")

@@ -32,15 +32,15 @@ func (l *loader) settings(b *block, inner *hcl.Block, schema []sdk.Setting) (jso
 		}
 	}
 	l.note(diags)
-	if diags.HasErrors() || !v.IsWhollyKnown() {
+	if !l.checkEnums(v, attributes, schema) || diags.HasErrors() || !v.IsWhollyKnown() {
 		return nil, false
 	}
 	object, err := settingsJSON(v, schema)
 	if err != nil {
-		l.errorf(&at, "Invalid settings", "%s.", sentence(err))
+		l.errorf(&at, "Invalid settings", "%v.", err)
 		return nil, false
 	}
-	return object, l.checkEnums(v, attributes, schema)
+	return object, true
 }
 
 // settingsSpec returns the schema in HCL's words.
@@ -83,7 +83,7 @@ func (l *loader) checkEnums(v cty.Value, attributes hcl.Attributes, schema []sdk
 	ok := true
 	for _, s := range schema {
 		value := v.GetAttr(s.Name)
-		if len(s.Enum) == 0 || value.IsNull() || value.Type() != cty.String {
+		if len(s.Enum) == 0 || !value.IsKnown() || value.IsNull() || value.Type() != cty.String {
 			continue
 		}
 		if err := among(value.AsString(), s.Enum); err != nil {

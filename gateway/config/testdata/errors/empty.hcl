@@ -1,0 +1,1 @@
+# error 0: No catch-all route

@@ -1,0 +1,1 @@
+name = = "a" # error 8: Invalid expression
