@@ -5,8 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
-	"strings"
 
 	"bellcrank.example/plugins/internal/flat"
 	"bellcrank.example/sdk"
@@ -40,7 +40,7 @@ func (adapter) Describe() sdk.Info {
 }
 
 // Adapt makes one event of an object, or one of each element of a list.
-func (adapter) Adapt(_ context.Context, r sdk.Request) (sdk.Result, error) {
+func (adapter) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 	s, err := sdk.Settings[settings](r)
 	if err != nil {
 		return sdk.Result{}, err
@@ -49,10 +49,19 @@ func (adapter) Adapt(_ context.Context, r sdk.Request) (sdk.Result, error) {
 	if len(body) == 0 {
 		return sdk.Result{}, &sdk.Failure{Code: sdk.Malformed, Message: "the body is empty; want a JSON object with a title"}
 	}
-	var result sdk.Result
-	if body[0] != '[' {
-		return result, s.adapt(&result, body)
+	if body[0] == '[' {
+		return s.list(ctx, body)
 	}
+	event, notes, err := s.event(body)
+	if err != nil {
+		return sdk.Result{}, err
+	}
+	return sdk.Result{Events: []sdk.Event{event}, Notes: notes}, nil
+}
+
+// list reads a batch. An element that can't be read costs only itself, as
+// long as there is another; a list without any is refused like an object.
+func (s settings) list(ctx context.Context, body []byte) (sdk.Result, error) {
 	var elements []json.RawMessage
 	if err := json.Unmarshal(body, &elements); err != nil {
 		return sdk.Result{}, &sdk.Failure{Code: sdk.Malformed, Message: "the list is not valid JSON"}
@@ -60,38 +69,50 @@ func (adapter) Adapt(_ context.Context, r sdk.Request) (sdk.Result, error) {
 	if len(elements) == 0 {
 		return sdk.Result{Ignored: "an empty list"}, nil
 	}
+	var result sdk.Result
 	for i, element := range elements {
-		err := s.adapt(&result, element)
-		if failure, ok := errors.AsType[*sdk.Failure](err); ok {
-			result.Rejected = append(result.Rejected, sdk.Rejection{Index: i, Path: failure.Path, Reason: failure.Message})
+		if err := ctx.Err(); err != nil {
+			return sdk.Result{}, err
 		}
+		event, notes, err := s.event(element)
+		if failure, ok := errors.AsType[*sdk.Failure](err); ok {
+			result.Rejected = append(result.Rejected, sdk.Rejection{Index: i, Path: path(i, failure.Path), Reason: failure.Message})
+			continue
+		}
+		result.Events = append(result.Events, event)
+		for _, note := range notes {
+			result.Notes = append(result.Notes, fmt.Sprintf("%s (element %d)", note, i))
+		}
+	}
+	if len(result.Events) == 0 {
+		first := result.Rejected[0]
+		return sdk.Result{}, &sdk.Failure{Code: sdk.Unsupported, Path: first.Path, Message: first.Reason}
 	}
 	return result, nil
 }
 
-func (s settings) adapt(result *sdk.Result, object []byte) error {
+// event reads one object. Its error is an *sdk.Failure.
+func (s settings) event(object []byte) (sdk.Event, []string, error) {
 	members, err := flat.Parse(object)
 	if err != nil {
-		return err
+		return sdk.Event{}, nil, err
 	}
 	event, notes, err := flat.Event(members)
-	if err != nil {
-		return err
+	if err != nil || !s.StrictTemplates {
+		return event, notes, err
 	}
-	if note := unrendered(notes); note != "" && s.StrictTemplates {
-		path, _, _ := strings.Cut(strings.TrimPrefix(note, "UNRENDERED_TEMPLATE: "), ":")
-		return &sdk.Failure{Code: sdk.Unsupported, Path: path, Message: note}
-	}
-	result.Events = append(result.Events, event)
-	result.Notes = append(result.Notes, notes...)
-	return nil
-}
-
-func unrendered(notes []string) string {
 	for _, note := range notes {
-		if strings.HasPrefix(note, "UNRENDERED_TEMPLATE: ") {
-			return note
+		if member, ok := flat.UnrenderedMember(note); ok {
+			return sdk.Event{}, nil, &sdk.Failure{Code: sdk.Unsupported, Path: member, Message: note}
 		}
 	}
-	return ""
+	return event, notes, nil
+}
+
+// path names a member of an element.
+func path(index int, member string) string {
+	if member == "" {
+		return fmt.Sprintf("[%d]", index)
+	}
+	return fmt.Sprintf("[%d].%s", index, member)
 }

@@ -100,8 +100,9 @@ type reader struct {
 
 // Event makes an event of an object. Its error is an *sdk.Failure with code
 // Unsupported whose Path names the member that is missing. The notes are for
-// the operator; one that begins with "UNRENDERED_TEMPLATE: " names a member
-// whose placeholder nobody has filled in, which marks the event as a test.
+// the operator; UnrenderedMember finds those that name a member whose
+// placeholder nobody has filled in. A title like that marks the event as a
+// test: it tells nothing about a problem.
 func Event(m Members) (sdk.Event, []string, error) {
 	r := &reader{members: m, taken: map[string]bool{}}
 	title, from := r.text("title", "message", "summary", "text")
@@ -126,7 +127,8 @@ func Event(m Members) (sdk.Event, []string, error) {
 }
 
 // text takes the first of the named members that has text: a string, or a
-// number or boolean as written.
+// number or boolean as written. Empty ones before it say nothing, and are not
+// worth keeping as metadata.
 func (r *reader) text(names ...string) (text, from string) {
 	for _, name := range names {
 		if r.taken[name] {
@@ -136,8 +138,18 @@ func (r *reader) text(names ...string) (text, from string) {
 			r.taken[name] = true
 			return text, name
 		}
+		r.taken[name] = empty(r.members[name])
 	}
 	return "", ""
+}
+
+// empty reports whether a value says nothing.
+func empty(value json.RawMessage) bool {
+	switch string(bytes.TrimSpace(value)) {
+	case "", "null", `""`, "[]", "{}":
+		return true
+	}
+	return false
 }
 
 func scalar(value json.RawMessage) string {
@@ -193,16 +205,21 @@ func (r *reader) severity(e *sdk.Event) {
 		return // a resolve carries no severity
 	}
 	e.Severity = sdk.SeverityOf(e.SeverityRaw)
-	if e.Severity == "" && e.SeverityRaw != "" {
+	if e.Severity == "" && e.SeverityRaw != "" && !Unrendered(e.SeverityRaw) {
 		r.notes = append(r.notes, fmt.Sprintf("severity %q is no word that we know; the integration's default counts", clip(e.SeverityRaw)))
 	}
 }
 
 // identity finds the dedup key. With a status but no key, title and service
 // tell problems apart, so that a resolve finds what it resolves. With neither,
-// every request is an incident of its own.
+// every request is an incident of its own. A placeholder is no key: it would
+// make one incident of everything that the template is used for.
 func (r *reader) identity(e *sdk.Event) {
 	key, from := r.text("dedup_key", "deduplication_key", "fingerprint", "alert_uid", "alias", "incident_key")
+	if Unrendered(key) {
+		r.notes = append(r.notes, UnrenderedNote(from, key))
+		key = ""
+	}
 	switch {
 	case key != "":
 		e.DedupKey, e.IdentityRule = "key:"+key, from
@@ -224,9 +241,7 @@ func (r *reader) list(name string) []string {
 			out = append(out, part)
 		}
 	}
-	if len(out) > 0 {
-		r.taken[name] = true
-	}
+	r.taken[name] = len(out) > 0 || empty(r.members[name])
 	return out
 }
 
@@ -238,6 +253,7 @@ func (r *reader) boolean(name string) *bool {
 		value = true
 	case "false", "0", "no":
 	default:
+		r.taken[name] = empty(r.members[name])
 		return nil
 	}
 	r.taken[name] = true
@@ -289,23 +305,38 @@ var placeholder = regexp.MustCompile(`^(\{\{[^{}]*\}\}|\$[A-Z][A-Z0-9_]*(\[[^\]]
 // within a text are none: vendors' own payloads have them.
 func Unrendered(value string) bool { return placeholder.MatchString(strings.TrimSpace(value)) }
 
+// unrenderedPrefix begins the notes about placeholders.
+const unrenderedPrefix = "UNRENDERED_TEMPLATE: "
+
 // UnrenderedNote is the remark about a member whose placeholder was not
-// filled in.
+// filled in: "UNRENDERED_TEMPLATE: title: ...".
 func UnrenderedNote(member, value string) string {
-	return fmt.Sprintf("UNRENDERED_TEMPLATE: %s: %s arrived as it stands; the sender knows no such variable", member, clip(value))
+	return fmt.Sprintf(unrenderedPrefix+"%s: %s arrived as it stands; the sender knows no such variable", member, clip(value))
 }
 
-// findUnrendered marks an event whose template nobody has filled in: it tells
-// nothing about a problem, so nobody is paged.
+// UnrenderedMember returns the member that a note made by UnrenderedNote is
+// about.
+func UnrenderedMember(note string) (member string, ok bool) {
+	rest, ok := strings.CutPrefix(note, unrenderedPrefix)
+	if !ok {
+		return "", false
+	}
+	member, _, _ = strings.Cut(rest, ":")
+	return member, true
+}
+
+// findUnrendered marks an event whose title nobody has filled in. Where only
+// the severity or the service is a placeholder, the rest still tells of a
+// problem, and somebody has to hear of it.
 func (r *reader) findUnrendered(e *sdk.Event) {
 	for _, field := range []struct{ member, value string }{
 		{"title", e.Title}, {"severity", e.SeverityRaw}, {"service", e.Service},
 	} {
 		if Unrendered(field.value) {
-			e.Test = true
 			r.notes = append(r.notes, UnrenderedNote(field.member, field.value))
 		}
 	}
+	e.Test = Unrendered(e.Title)
 	if Unrendered(e.Service) {
 		e.Service = ""
 	}

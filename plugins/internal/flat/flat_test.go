@@ -1,6 +1,7 @@
 package flat
 
 import (
+	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
@@ -54,6 +55,26 @@ func TestEvent(t *testing.T) {
 			body:  `{"title":"{{alert.name}}"}`,
 			want:  sdk.Event{Action: sdk.Trigger, Title: "{{alert.name}}", Test: true},
 			notes: 1,
+		},
+		"a placeholder beside a title costs nobody a page": {
+			body:  `{"title":"Disk full","severity":"{{alert.priority}}","service":"%host%"}`,
+			want:  sdk.Event{Action: sdk.Trigger, Title: "Disk full", SeverityRaw: "{{alert.priority}}"},
+			notes: 2,
+		},
+		"a placeholder is no key": {
+			body:  `{"title":"Disk full","dedup_key":"$ALERT_ID"}`,
+			want:  sdk.Event{Action: sdk.Trigger, Title: "Disk full"},
+			notes: 1,
+		},
+		"published members that say nothing": {
+			body: `{"title":"t","message":"","severity":"","description":null,"affected_services":[],"customer_impact":null,"dedup_key":"","other":""}`,
+			want: sdk.Event{Action: sdk.Trigger, Title: "t", Metadata: map[string]any{"other": ""}},
+		},
+		"a published member of another kind is kept": {
+			body: `{"title":"t","description":{"a":1},"customer_impact":"maybe"}`,
+			want: sdk.Event{Action: sdk.Trigger, Title: "t", Metadata: map[string]any{
+				"description": map[string]any{"a": json.Number("1")}, "customer_impact": "maybe",
+			}},
 		},
 		"the first of two members with one name": {
 			body: `{"title":"one","title":"two"}`,
@@ -134,6 +155,15 @@ func TestUnrendered(t *testing.T) {
 		if got := Unrendered(value); got != want {
 			t.Errorf("Unrendered(%q) = %v, want %v", value, got, want)
 		}
+	}
+}
+
+func TestUnrenderedMember(t *testing.T) {
+	if member, ok := UnrenderedMember(UnrenderedNote("title", "{{a}}")); member != "title" || !ok {
+		t.Errorf("UnrenderedMember = %q, %v, want title", member, ok)
+	}
+	if member, ok := UnrenderedMember("the title was taken from message"); ok {
+		t.Errorf("UnrenderedMember of another note = %q, want none", member)
 	}
 }
 
