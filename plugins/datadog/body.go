@@ -250,8 +250,10 @@ func (m members) list(names ...string) []string {
 // cleanList drops what is empty or repeated and keeps the order.
 func cleanList(items []string) []string {
 	var clean []string
+	seen := map[string]bool{}
 	for _, item := range items {
-		if item = strings.TrimSpace(item); !missingWord(item) && !slices.Contains(clean, item) {
+		if item = strings.TrimSpace(item); !missingWord(item) && !seen[item] {
+			seen[item] = true
 			clean = append(clean, item)
 		}
 	}

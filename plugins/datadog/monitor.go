@@ -46,8 +46,10 @@ func readMonitor(m members) monitor {
 	}
 	mon.transition = mon.readTransition(own, event)
 	mon.priority = mon.readPriority(own, event)
-	if len(mon.scope) == 0 {
-		mon.scope = append(event.scope, own.scope...)
+	for _, h := range []heading{event, own} {
+		if len(mon.scope) == 0 {
+			mon.scope = h.scope
+		}
 	}
 	mon.readLinks()
 	mon.test = mon.test || testNotice.MatchString(mon.text)

@@ -83,14 +83,18 @@ var priorityWord = regexp.MustCompile(`^(?i)p[1-5]$`)
 
 func readHeading(title string) heading {
 	h := heading{text: oneLine(title)}
-	for {
+	for range maxGroups {
 		group, rest, ok := leadingGroup(h.text)
 		if !ok || !h.take(group) {
-			return h
+			break
 		}
 		h.text = rest
 	}
+	return h
 }
+
+// maxGroups is more than Datadog ever writes before a title.
+const maxGroups = 8
 
 // leadingGroup splits "[group] rest". A scope in the group may hold brackets
 // of its own, so it ends with "}]".
@@ -100,7 +104,7 @@ func leadingGroup(title string) (group, rest string, ok bool) {
 	}
 	end := "]"
 	closing := strings.Index(title, end)
-	if open := strings.Index(title, "{"); open >= 0 && open < closing {
+	if closing >= 0 && strings.Contains(title[:closing], "{") {
 		end = "}]"
 		closing = strings.Index(title, end)
 	}

@@ -19,7 +19,7 @@ import (
 type text string
 
 // UnmarshalJSON never fails.
-func (t *text) UnmarshalJSON(raw []byte) error {
+func (t *text) UnmarshalJSON(raw []byte) error { //nolint:unparam // json.Unmarshaler wants it so
 	var s string
 	if len(raw) > 0 && raw[0] != '{' && raw[0] != '[' {
 		if json.Unmarshal(raw, &s) != nil {
@@ -50,13 +50,11 @@ func (l *lax[T]) UnmarshalJSON(raw []byte) error {
 type texts []string
 
 // UnmarshalJSON never fails.
-func (t *texts) UnmarshalJSON(raw []byte) error {
-	var items []text
-	if json.Unmarshal(raw, &items) != nil {
-		return nil
-	}
+func (t *texts) UnmarshalJSON(raw []byte) error { //nolint:unparam // json.Unmarshaler wants it so
+	var items lax[[]text]
+	_ = json.Unmarshal(raw, &items) // a lax value never fails
 	*t = nil
-	for _, item := range items {
+	for _, item := range items.Value {
 		if item != "" {
 			*t = append(*t, string(item))
 		}
@@ -69,7 +67,7 @@ func (t *texts) UnmarshalJSON(raw []byte) error {
 type tags map[string]string
 
 // UnmarshalJSON never fails.
-func (t *tags) UnmarshalJSON(raw []byte) error {
+func (t *tags) UnmarshalJSON(raw []byte) error { //nolint:unparam // json.Unmarshaler wants it so
 	*t = tags{}
 	var object map[string]text
 	if json.Unmarshal(raw, &object) == nil {
@@ -78,11 +76,9 @@ func (t *tags) UnmarshalJSON(raw []byte) error {
 		}
 		return nil
 	}
-	var items []json.RawMessage
-	if json.Unmarshal(raw, &items) != nil {
-		return nil
-	}
-	for _, item := range items {
+	var items lax[[]json.RawMessage]
+	_ = json.Unmarshal(raw, &items) // a lax value never fails
+	for _, item := range items.Value {
 		var pair []text
 		var named struct{ Key, Value text }
 		if json.Unmarshal(item, &pair) == nil && len(pair) == 2 {
@@ -104,7 +100,7 @@ func (t tags) add(key string, value text) {
 type project struct{ ID, Slug, Name text }
 
 // UnmarshalJSON never fails.
-func (p *project) UnmarshalJSON(raw []byte) error {
+func (p *project) UnmarshalJSON(raw []byte) error { //nolint:unparam // json.Unmarshaler wants it so
 	*p = project{}
 	var fields struct{ ID, Slug, Name text }
 	if json.Unmarshal(raw, &fields) == nil {
