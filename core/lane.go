@@ -60,9 +60,9 @@ func (l Lane) inherited() []Delivery {
 // they know because the next one isn't due before n.At.
 func (l Lane) Postpone(n Next) []Delivery {
 	var late []Delivery
-	for _, d := range l.inherited() {
-		if d.State == DeliveryDue && d.NextAt.Before(n.At) {
-			d.NextAt = n.At
+	for i, d := range l.inherited() {
+		if d.State == DeliveryDue && l.Deliveries[i].NextAt.Before(n.At) {
+			d.NextAt = later(d.NextAt, n.At)
 			late = append(late, d)
 		}
 	}

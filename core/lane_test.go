@@ -169,6 +169,19 @@ func TestLaneNext(t *testing.T) {
 	}
 }
 
+func TestPostpone(t *testing.T) {
+	l := lane(row(1, Created, faulted(1, time.Minute)), row(2, Escalated), row(3, AckedKind, faulted(1, time.Minute)))
+	next, _ := l.Next(true)
+	late := l.Postpone(next)
+	if len(late) != 1 || late[0].Version != 2 || !late[0].NextAt.Equal(laneStart.Add(time.Minute)) {
+		t.Fatalf("Postpone = %+v, want version 2 to wait a minute", late)
+	}
+	l.Deliveries[1] = late[0]
+	if late := l.Postpone(next); len(late) != 0 {
+		t.Errorf("Postpone again = %+v, want nothing", late)
+	}
+}
+
 // settled is what a test compares of an outcome.
 type settled struct {
 	Rows     map[int]string // by version: state, attempt/fault tries, fault, wait from now

@@ -271,15 +271,19 @@ func (l *line) begin(working context.Context, lane core.Lane) bool {
 // In memory for a moment; in the store if it is longer, so that such lanes
 // don't stand before others in every read.
 func (l *line) putOff(working context.Context, lane core.Lane, next core.Next, now time.Time) {
-	if next.At.Sub(now) <= shortWait {
-		l.notYet[lane.Incident] = next.At
-		if l.lookAt.IsZero() || next.At.Before(l.lookAt) {
-			l.lookAt = next.At
+	late := lane.Postpone(next)
+	if at := next.At; at.Sub(now) <= shortWait || len(late) == 0 {
+		if limit := now.Add(shortWait); at.After(limit) {
+			at = limit
+		}
+		l.notYet[lane.Incident] = at
+		if l.lookAt.IsZero() || at.Before(l.lookAt) {
+			l.lookAt = at
 		}
 		return
 	}
 	l.busy[lane.Incident] = newest(lane)
-	o := core.Outcome{Deliveries: lane.Postpone(next)}
+	o := core.Outcome{Deliveries: late}
 	l.write(working, nil, recorded{incident: lane.Incident}, "postpone deliveries", func(ctx context.Context) error {
 		return l.d.cfg.Store.Record(ctx, o)
 	})

@@ -22,6 +22,7 @@ type memory struct {
 	attempts []core.Attempt
 	broken   bool // every call fails
 	nextID   core.ID
+	reads    int // calls of Due
 }
 
 type laneKey struct {
@@ -127,6 +128,7 @@ func (m *memory) due(dest string) []core.Delivery {
 func (m *memory) Due(_ context.Context, dest string, now time.Time, limit int) ([]core.Lane, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.reads++
 	if m.broken {
 		return nil, errBroken
 	}
