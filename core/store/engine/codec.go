@@ -1,0 +1,230 @@
+package engine
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/flate"
+
+	"bellcrank.example/core"
+	"bellcrank.example/sdk"
+)
+
+// snapshotFormat is the version of the snapshots that are written.
+const snapshotFormat = 1
+
+// snapshot is an incident as JSON, as incident_version keeps it.
+type snapshot struct {
+	Format       int          `json:"format"`
+	ID           core.ID      `json:"id"`
+	Tenant       int64        `json:"tenant"`
+	Number       int64        `json:"number"`
+	Integration  string       `json:"integration"`
+	DedupKey     string       `json:"dedup_key,omitempty"`
+	SeriesKey    string       `json:"series_key,omitempty"`
+	IdentityRule string       `json:"identity_rule,omitempty"`
+	Status       core.Status  `json:"status"`
+	Severity     sdk.Severity `json:"severity"`
+	SeverityRaw  string       `json:"severity_raw,omitempty"`
+	SeverityRule string       `json:"severity_rule,omitempty"`
+	Title        string       `json:"title"`
+	Description  string       `json:"description,omitempty"`
+	Service      string       `json:"service,omitempty"`
+	Test         bool         `json:"test,omitempty"`
+	Count        int          `json:"count"`
+	Version      int          `json:"version"`
+	FirstAt      int64        `json:"first_at"` // these in microseconds
+	LastAt       int64        `json:"last_at"`
+	OpenedAt     int64        `json:"opened_at"`
+	AckedAt      int64        `json:"acked_at,omitempty"`
+	ResolvedAt   int64        `json:"resolved_at,omitempty"`
+	Previous     core.ID      `json:"previous,omitempty"`
+	Fallback     core.Code    `json:"fallback,omitempty"`
+	Waiting      int          `json:"waiting,omitempty"`
+	SupersededBy core.ID      `json:"superseded_by,omitempty"`
+	Told         []string     `json:"told,omitempty"`
+	Detail
+}
+
+// Detail is what of an incident nothing is ever looked up by.
+type Detail struct {
+	Affected  []string          `json:"affected,omitempty"`
+	Impact    *bool             `json:"impact,omitempty"`
+	SourceURL string            `json:"source_url,omitempty"`
+	Labels    map[string]string `json:"labels,omitempty"`
+	Metadata  map[string]any    `json:"metadata,omitempty"`
+	Links     []sdk.Link        `json:"links,omitempty"`
+}
+
+func detailOf(in *core.Incident) Detail {
+	return Detail{in.Affected, in.Impact, in.SourceURL, in.Labels, in.Metadata, in.Links}
+}
+
+// EncodeDetail returns the incident's Detail as JSON.
+func EncodeDetail(in *core.Incident) ([]byte, error) {
+	raw, err := json.Marshal(detailOf(in))
+	if err != nil {
+		return nil, fmt.Errorf("encode the details of incident %s: %w", in.ID, err)
+	}
+	return raw, nil
+}
+
+// DecodeDetail sets the incident's Detail from JSON.
+func DecodeDetail(raw []byte, in *core.Incident) error {
+	var d Detail
+	if err := decode(raw, &d); err != nil {
+		return fmt.Errorf("decode the details of incident %s: %w", in.ID, err)
+	}
+	d.apply(in)
+	return nil
+}
+
+func (d *Detail) apply(in *core.Incident) {
+	in.Affected, in.Impact, in.SourceURL = d.Affected, d.Impact, d.SourceURL
+	in.Labels, in.Metadata, in.Links = d.Labels, d.Metadata, d.Links
+}
+
+// EncodeSnapshot returns the whole incident as JSON.
+func EncodeSnapshot(in *core.Incident) ([]byte, error) {
+	raw, err := json.Marshal(snapshot{
+		Format: snapshotFormat, ID: in.ID, Tenant: in.Tenant, Number: in.Number, Integration: in.Integration,
+		DedupKey: in.DedupKey, SeriesKey: in.SeriesKey, IdentityRule: in.IdentityRule,
+		Status: in.Status, Severity: in.Severity, SeverityRaw: in.SeverityRaw, SeverityRule: in.SeverityRule,
+		Title: in.Title, Description: in.Description, Service: in.Service, Test: in.Test,
+		Count: in.Count, Version: in.Version,
+		FirstAt: Micros(in.FirstAt), LastAt: Micros(in.LastAt), OpenedAt: Micros(in.OpenedAt),
+		AckedAt: Micros(in.AckedAt), ResolvedAt: Micros(in.ResolvedAt),
+		Previous: in.Previous, Fallback: in.Fallback, Waiting: in.Waiting, SupersededBy: in.SupersededBy,
+		Told: in.Told, Detail: detailOf(in),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode incident %s: %w", in.ID, err)
+	}
+	return raw, nil
+}
+
+// DecodeSnapshot returns what EncodeSnapshot has written.
+func DecodeSnapshot(raw []byte) (*core.Incident, error) {
+	var s snapshot
+	if err := decode(raw, &s); err != nil {
+		return nil, fmt.Errorf("decode a snapshot: %w", err)
+	}
+	if s.Format != snapshotFormat {
+		return nil, fmt.Errorf("snapshot of incident %s has format %d, want %d", s.ID, s.Format, snapshotFormat)
+	}
+	in := &core.Incident{
+		ID: s.ID, Tenant: s.Tenant, Number: s.Number, Integration: s.Integration,
+		DedupKey: s.DedupKey, SeriesKey: s.SeriesKey, IdentityRule: s.IdentityRule,
+		Status: s.Status, Severity: s.Severity, SeverityRaw: s.SeverityRaw, SeverityRule: s.SeverityRule,
+		Title: s.Title, Description: s.Description, Service: s.Service, Test: s.Test,
+		Count: s.Count, Version: s.Version,
+		FirstAt: Time(s.FirstAt), LastAt: Time(s.LastAt), OpenedAt: Time(s.OpenedAt),
+		AckedAt: Time(s.AckedAt), ResolvedAt: Time(s.ResolvedAt),
+		Previous: s.Previous, Fallback: s.Fallback, Waiting: s.Waiting, SupersededBy: s.SupersededBy, Told: s.Told,
+	}
+	s.apply(in)
+	return in, nil
+}
+
+// decode keeps numbers as they were written.
+func decode(raw []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	return d.Decode(into)
+}
+
+// Micros returns a time as it is stored: microseconds since 1970, zero for no
+// time.
+func Micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// Time returns the time that Micros has written, in UTC.
+func Time(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
+}
+
+// EncodeList returns a list as JSON, "" for an empty one.
+func EncodeList[T core.ID | string](list []T) string {
+	if len(list) == 0 {
+		return ""
+	}
+	raw, _ := json.Marshal(list) // strings and numbers can't fail
+	return string(raw)
+}
+
+// DecodeList returns what EncodeList has written.
+func DecodeList[T core.ID | string](raw string) ([]T, error) {
+	if raw == "" {
+		return nil, nil
+	}
+	var list []T
+	if err := json.Unmarshal([]byte(raw), &list); err != nil {
+		return nil, fmt.Errorf("decode a list: %w", err)
+	}
+	return list, nil
+}
+
+// EncodeHeader returns a request's header as JSON, "" for an empty one.
+func EncodeHeader(h http.Header) string {
+	if len(h) == 0 {
+		return ""
+	}
+	raw, _ := json.Marshal(h) // strings can't fail
+	return string(raw)
+}
+
+// DecodeHeader returns what EncodeHeader has written.
+func DecodeHeader(raw string) (http.Header, error) {
+	if raw == "" {
+		return nil, nil
+	}
+	var h http.Header
+	if err := json.Unmarshal([]byte(raw), &h); err != nil {
+		return nil, fmt.Errorf("decode a header: %w", err)
+	}
+	return h, nil
+}
+
+// deflaters are expensive to make. They carry no state from one use to the
+// next.
+var deflaters = sync.Pool{New: func() any {
+	w, _ := flate.NewWriter(nil, flate.BestSpeed) // the level is a valid one
+	return w
+}}
+
+// Deflate returns the body compressed, or as it is if that is no shorter.
+func Deflate(body []byte) (out []byte, deflated bool) {
+	buf := bytes.NewBuffer(make([]byte, 0, len(body)/2+64))
+	w := deflaters.Get().(*flate.Writer)
+	defer deflaters.Put(w)
+	w.Reset(buf)
+	_, err := w.Write(body)
+	if err = cmp.Or(err, w.Close()); err != nil || buf.Len() >= len(body) {
+		return body, false
+	}
+	return buf.Bytes(), true
+}
+
+// Inflate returns the body that Deflate has compressed.
+func Inflate(raw []byte) ([]byte, error) {
+	r := flate.NewReader(bytes.NewReader(raw))
+	defer r.Close()
+	body, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("inflate a body: %w", err)
+	}
+	return body, nil
+}

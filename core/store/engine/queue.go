@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"bellcrank.example/core"
+)
+
+// The bounds of what waits for the writer.
+const (
+	maxRequests = 4096
+	maxBytes    = 64 << 20
+	maxOutcomes = 16384 // more attempts than may ever be under way
+)
+
+// The bounds of one batch.
+const (
+	batchItems  = 256
+	batchEvents = 2000
+	batchBytes  = 8 << 20
+)
+
+// The stages of an item.
+const (
+	queued int32 = iota
+	begun
+	withdrawn
+)
+
+// item is one thing that the writer is asked for; touch if all are nil.
+type item struct {
+	submission *core.Submission
+	stored     Stored // of a submission that inserts
+	outcome    *core.Outcome
+	state      *core.DestinationState
+	size       int
+	stage      atomic.Int32
+	done       chan result // gets exactly one result, unless the item is withdrawn
+}
+
+// result is what became of an item.
+type result struct {
+	request *core.Request // as folded
+	receipt core.Receipt
+	earlier core.ID // the request that brought the same delivery before
+	err     error
+}
+
+func newItem() *item { return &item{done: make(chan result, 1)} }
+
+// itemSize is what an item weighs in the queue besides its body.
+const itemSize = 1 << 10
+
+// newSubmission copies what the caller may change again. A body is compressed
+// here, where many can do it at a time.
+func (e *Engine) newSubmission(s *core.Submission) *item {
+	it := newItem()
+	own := *s
+	r := *s.Change.Request
+	own.Change.Request = &r
+	it.submission = &own
+	it.stored = Stored{Request: &r}
+	it.size = itemSize * (1 + len(s.Change.Events))
+	if s.Insert {
+		it.stored.Body = r.Body
+		if e.cfg.Compress > 0 && len(r.Body) > e.cfg.Compress {
+			it.stored.Body, it.stored.Deflate = Deflate(r.Body)
+		}
+		it.size += len(it.stored.Body)
+	}
+	r.Body = nil
+	return it
+}
+
+func (it *item) events() int {
+	if it.submission == nil {
+		return 0
+	}
+	return len(it.submission.Change.Events)
+}
+
+// queue holds what waits for the writer.
+type queue struct {
+	ready chan struct{} // holds a token while something may be waiting
+
+	mu       sync.Mutex
+	waiting  []*item
+	requests int // of waiting
+	bytes    int // of waiting
+	closed   bool
+}
+
+func newQueue() *queue { return &queue{ready: make(chan struct{}, 1)} }
+
+// add appends an item, unless too much is waiting already.
+func (q *queue) add(it *item) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
+		return unavailable(errStopped)
+	case it.submission != nil && (q.requests >= maxRequests || q.bytes+it.size > maxBytes && q.bytes > 0):
+		return &core.Error{Code: core.Overloaded, Message: "Too many requests are waiting to be stored."}
+	case it.submission == nil && len(q.waiting)-q.requests >= maxOutcomes:
+		return &core.Error{Code: core.Overloaded, Message: "Too many changes are waiting to be stored."}
+	}
+	q.waiting = append(q.waiting, it)
+	if it.submission != nil {
+		q.requests++
+		q.bytes += it.size
+	}
+	q.signal()
+	return nil
+}
+
+func (q *queue) signal() {
+	select {
+	case q.ready <- struct{}{}:
+	default:
+	}
+}
+
+// take removes as much as fits in a batch, at least one item if any waits.
+func (q *queue) take() []*item {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var batch []*item
+	events, bytes, n := 0, 0, 0
+	for _, it := range q.waiting {
+		events += it.events()
+		bytes += it.size
+		if len(batch) > 0 && (len(batch) == batchItems || events > batchEvents || bytes > batchBytes) {
+			break
+		}
+		n++
+		if it.submission != nil {
+			q.requests--
+			q.bytes -= it.size
+		}
+		if it.stage.CompareAndSwap(queued, begun) {
+			batch = append(batch, it)
+		}
+	}
+	clear(q.waiting[:n])
+	q.waiting = q.waiting[n:]
+	if len(q.waiting) > 0 {
+		q.signal()
+	}
+	return batch
+}
+
+// length returns how many items wait.
+func (q *queue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting)
+}
+
+// close refuses everything from now on. What waits can still be taken.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+}

@@ -1,0 +1,221 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"bellcrank.example/core"
+	"bellcrank.example/sdk"
+)
+
+// errEnough ends a list early.
+var errEnough = errors.New("enough rows")
+
+func severity(r *row) sdk.Severity { return sdk.Severity(r.text()) }
+
+func setOf(list []string) map[string]bool {
+	set := make(map[string]bool, len(list))
+	for _, s := range list {
+		set[s] = true
+	}
+	return set
+}
+
+func sortRequests(list []*core.Request) {
+	slices.SortFunc(list, func(a, b *core.Request) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+// filter builds the end of a list's statement. The conditions are constants,
+// so that there are only so many statements to prepare.
+type filter struct {
+	where []string
+	bind  []func(*query)
+}
+
+func (f *filter) text(condition, value string) {
+	if value != "" {
+		f.where = append(f.where, condition)
+		f.bind = append(f.bind, func(q *query) { q.text(value) })
+	}
+}
+
+func (f *filter) int(condition string, value int64) {
+	if value != 0 {
+		f.where = append(f.where, condition)
+		f.bind = append(f.bind, func(q *query) { q.int(value) })
+	}
+}
+
+func (f *filter) since(condition string, t time.Time) {
+	if !t.IsZero() {
+		f.int(condition, t.UnixMicro())
+	}
+}
+
+// query returns the list's statement, newest first.
+func (f *filter) query(c *conn, list string, page core.Page) *query {
+	f.int(`id < ?`, int64(page.Before))
+	if len(f.where) > 0 {
+		list += ` WHERE ` + strings.Join(f.where, ` AND `)
+	}
+	q := c.query(list + ` ORDER BY id DESC LIMIT ?`)
+	for _, bind := range f.bind {
+		bind(q)
+	}
+	return q.num(page.Size())
+}
+
+// Incidents lists incidents, newest first.
+func (db *DB) Incidents(ctx context.Context, want core.IncidentFilter) (list []*core.Incident, err error) {
+	var f filter
+	f.text(`integration = ?`, want.Integration)
+	f.text(`status = ?`, string(want.Status))
+	f.text(`severity = ?`, string(want.Severity))
+	f.text(`service = ?`, want.Service)
+	f.since(`last_at >= ?`, want.Since)
+	if want.Open {
+		f.where = append(f.where, `status <> 'resolved'`)
+	}
+	err = db.read(ctx, func(c *conn) error {
+		return f.query(c, selectIncident, want.Page).each(func(r *row) error {
+			in, err := readIncident(r)
+			list = append(list, in)
+			return err
+		})
+	})
+	return list, err
+}
+
+// timelineLength bounds what Incident lists.
+const timelineLength = 200
+
+// Incident returns an incident with everything that happened to it.
+func (db *DB) Incident(ctx context.Context, number int64) (core.IncidentDetail, error) {
+	var d core.IncidentDetail
+	err := db.read(ctx, func(c *conn) error {
+		found, err := c.query(selectIncident + ` WHERE tenant_id = ? AND number = ?`).int(core.DefaultTenant).int(number).
+			one(func(r *row) error {
+				var err error
+				d.Incident, err = readIncident(r)
+				return err
+			})
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			return &core.Error{Code: core.NotFound, Message: "There is no incident INC-" + strconv.FormatInt(number, 10) + "."}
+		}
+		return errors.Join(readTimeline(c, &d), readVersions(c, &d), readDeliveries(c, &d))
+	})
+	return d, err
+}
+
+func readTimeline(c *conn, d *core.IncidentDetail) error {
+	err := c.query(`SELECT id, tenant_id, incident_id, request_id, idx, action, effect, at, occurred_at, severity, title
+		FROM event WHERE incident_id = ? ORDER BY id DESC LIMIT ?`).id(d.Incident.ID).num(timelineLength).
+		each(func(r *row) error {
+			d.Timeline = append(d.Timeline, core.TimelineEntry{
+				ID: r.id(), Tenant: r.int(), Incident: r.id(), Request: r.id(), Index: r.num(),
+				Action: sdk.Action(r.text()), Effect: core.Effect(r.text()), At: r.when(), OccurredAt: r.when(),
+				Severity: severity(r), Title: r.text(),
+			})
+			return nil
+		})
+	slices.Reverse(d.Timeline)
+	return err
+}
+
+func readVersions(c *conn, d *core.IncidentDetail) error {
+	return c.query(`SELECT number, kind, at FROM incident_version WHERE incident_id = ? ORDER BY number`).id(d.Incident.ID).
+		each(func(r *row) error {
+			d.Versions = append(d.Versions, core.VersionLine{Number: r.num(), Kind: core.Kind(r.text()), At: r.when()})
+			return nil
+		})
+}
+
+func readDeliveries(c *conn, d *core.IncidentDetail) error {
+	return c.query(selectDelivery + ` WHERE incident_id = ? ORDER BY version, destination`).id(d.Incident.ID).
+		each(func(r *row) error {
+			d.Deliveries = append(d.Deliveries, readDelivery(r))
+			return nil
+		})
+}
+
+// Requests lists requests without bodies, newest first.
+func (db *DB) Requests(ctx context.Context, want core.RequestFilter) (list []*core.Request, err error) {
+	var f filter
+	f.text(`integration = ?`, want.Integration)
+	f.text(`state = ?`, string(want.State))
+	f.since(`received_at >= ?`, want.Since)
+	err = db.read(ctx, func(c *conn) error {
+		return f.query(c, selectRequest, want.Page).each(func(r *row) error {
+			list = append(list, readRequest(r))
+			return nil
+		})
+	})
+	return list, err
+}
+
+// Deliveries lists deliveries, newest first.
+func (db *DB) Deliveries(ctx context.Context, want core.DeliveryFilter) (list []core.Delivery, err error) {
+	var f filter
+	f.text(`destination = ?`, want.Destination)
+	f.int(`incident_id = ?`, int64(want.Incident))
+	f.text(`state = ?`, string(want.State))
+	err = db.read(ctx, func(c *conn) error {
+		return f.query(c, selectDelivery, want.Page).each(func(r *row) error {
+			list = append(list, readDelivery(r))
+			return nil
+		})
+	})
+	return list, err
+}
+
+// Attempts lists the attempts at a delivery, oldest first.
+func (db *DB) Attempts(ctx context.Context, delivery core.ID) (list []core.Attempt, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		return c.query(`SELECT id, tenant_id, delivery_id, destination, number, at, took, status, class, error, snippet, address
+			FROM attempt WHERE delivery_id = ? ORDER BY id`).id(delivery).each(func(r *row) error {
+			list = append(list, core.Attempt{
+				ID: r.id(), Tenant: r.int(), Delivery: r.id(), Destination: r.text(), Number: r.num(), At: r.when(),
+				Took: time.Duration(r.int()) * time.Microsecond, Status: r.num(), Class: core.FaultClass(r.text()),
+				Error: r.text(), Snippet: r.text(), Address: r.addrPort(),
+			})
+			return nil
+		})
+	})
+	return list, err
+}
+
+// Backlog counts what is owed.
+func (db *DB) Backlog(ctx context.Context) (b core.Backlog, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		_, err := c.query(`SELECT count(*), min(id) FROM request WHERE state = 'open'`).one(func(r *row) error {
+			b.Requests, b.OldestRequest = r.num(), madeAt(r)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		_, err = c.query(`SELECT count(*), min(id), ifnull(sum(state = 'parked'), 0) FROM delivery
+			WHERE state IN ('due', 'leased', 'parked')`).one(func(r *row) error {
+			b.Deliveries, b.OldestDelivery, b.Parked = r.num(), madeAt(r), r.num()
+			return nil
+		})
+		return err
+	})
+	return b, err
+}
+
+// madeAt reads an id and returns when it was made.
+func madeAt(r *row) time.Time {
+	if id := r.id(); id != 0 {
+		return id.Time().UTC()
+	}
+	return time.Time{}
+}
