@@ -39,6 +39,7 @@ func TestAVersionThatComesDuringAnAttemptWaitsWithIt(t *testing.T) {
 				m.owe(1, core.Escalated, time.Now(), "webhook/a")
 				d.Wake([]string{"webhook/a"})
 				time.Sleep(tt.want[2] + time.Second - time.Since(start))
+				stop()
 				if got := since(start, sink.messages()); !slices.Equal(got, tt.want) {
 					t.Errorf("attempts at %v, want %v", got, tt.want)
 				}
@@ -50,7 +51,6 @@ func TestAVersionThatComesDuringAnAttemptWaitsWithIt(t *testing.T) {
 				if m.reads > 150 {
 					t.Errorf("%d reads of the store in %v, want few", m.reads, time.Since(start))
 				}
-				stop()
 			})
 		})
 	}
@@ -85,13 +85,13 @@ func TestAClockThatJumpsMakesNoStorm(t *testing.T) {
 				time.Sleep(2 * time.Minute)
 				offset.Store(0)
 				time.Sleep(3 * time.Minute)
+				stop()
 				if n := len(sink.messages()); n < 2 || n > 4 {
 					t.Errorf("%d attempts in seven minutes, want 3 and one more or less", n)
 				}
 				if m.reads > 100 {
 					t.Errorf("%d reads of the store, want few", m.reads)
 				}
-				stop()
 			})
 		})
 	}
