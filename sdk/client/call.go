@@ -1,0 +1,125 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"bellcrank.example/sdk"
+	"bellcrank.example/sdk/internal/wire"
+	"bellcrank.example/sdk/internal/wire/adapterv1"
+)
+
+// Adapt calls the adapter. An error is an *sdk.Failure, if the adapter says
+// what is wrong, or wraps an *Error. It returns when ctx ends, whatever the
+// process does; r.Body must not change even then.
+func (c *Client) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
+	generation, err := c.generation(ctx, r)
+	if err != nil {
+		return sdk.Result{}, err
+	}
+	deadline, _ := ctx.Deadline()
+	m := wire.FromRequest(r, generation, deadline)
+	response, err := c.send(ctx, m)
+	if err != nil {
+		return sdk.Result{}, err
+	}
+	return read(m, response)
+}
+
+// send chooses the way: Exchange, or a call of its own for what is large.
+func (c *Client) send(ctx context.Context, m *adapterv1.AdaptRequest) (*adapterv1.AdaptResponse, error) {
+	l := c.currentLane()
+	if l == nil || len(m.GetBody()) > wire.MaxExchangeBody {
+		return c.unary(ctx, m)
+	}
+	response, err := c.exchange(ctx, l, m)
+	if err == nil && response.GetFailure().GetOversize() {
+		return c.unary(ctx, m)
+	}
+	return response, err
+}
+
+func (c *Client) unary(ctx context.Context, m *adapterv1.AdaptRequest) (*adapterv1.AdaptResponse, error) {
+	call := c.calls.begin(ctx)
+	defer c.calls.end(call.number)
+	m.Call = call.number
+	response, err := c.adapter.Adapt(ctx, m,
+		grpc.MaxCallRecvMsgSize(wire.MaxAnswer+wire.MaxExchangeBody), grpc.MaxCallSendMsgSize(wire.MaxRequest))
+	if err != nil {
+		return nil, c.transportError(err)
+	}
+	return response, nil
+}
+
+// read takes an answer apart.
+func read(m *adapterv1.AdaptRequest, response *adapterv1.AdaptResponse) (sdk.Result, error) {
+	if response.GetId() != m.GetId() {
+		return sdk.Result{}, &Error{Kind: Broken, Err: fmt.Errorf("the answer is for request %.100q, not %q", response.GetId(), m.GetId())}
+	}
+	switch outcome := response.GetOutcome().(type) {
+	case *adapterv1.AdaptResponse_Result:
+		return wire.ToResult(outcome.Result), nil
+	case *adapterv1.AdaptResponse_Failure:
+		return sdk.Result{}, wire.ToFailure(outcome.Failure)
+	}
+	return sdk.Result{}, &Error{Kind: Broken, Err: fmt.Errorf("the answer to %s is neither result nor failure", m.GetId())}
+}
+
+// call is one call that the process hasn't answered.
+type call struct {
+	number  uint64
+	answer  chan *adapterv1.AdaptResponse // room for one
+	stuckAt time.Time
+}
+
+// calls are those that the process hasn't answered, also when their callers
+// have given up: a call without an end is how a hanging process shows.
+type calls struct {
+	now   func() time.Time
+	stuck time.Duration
+
+	mu   sync.Mutex
+	last uint64
+	open map[uint64]*call
+}
+
+func (c *calls) begin(ctx context.Context) *call {
+	now := c.now()
+	patience := c.stuck
+	if deadline, ok := ctx.Deadline(); ok {
+		patience = max(patience, 2*deadline.Sub(now))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last++
+	begun := &call{number: c.last, answer: make(chan *adapterv1.AdaptResponse, 1), stuckAt: now.Add(patience)}
+	c.open[begun.number] = begun
+	return begun
+}
+
+// end forgets a call and returns it, nil if there is none of that number.
+func (c *calls) end(number uint64) *call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ended := c.open[number]
+	delete(c.open, number)
+	return ended
+}
+
+// Hangs reports whether the process has left a call unanswered for more than
+// twice that call's time.
+func (c *Client) Hangs() bool {
+	now := c.cfg.Now()
+	c.calls.mu.Lock()
+	defer c.calls.mu.Unlock()
+	for _, call := range c.calls.open {
+		if now.After(call.stuckAt) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,395 @@
+// Package client owns the gateway's side of one adapter process: it starts the
+// executable, speaks the contract with it, and ends it, whatever state it is
+// in. It starts a process once; when to start another is package pluginhost's
+// business.
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	plugin "github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"bellcrank.example/sdk"
+	"bellcrank.example/sdk/internal/wire"
+	"bellcrank.example/sdk/internal/wire/adapterv1"
+)
+
+const (
+	// socketRoom is how many bytes the library adds to the run folder's path
+	// for the socket, and maxSocketPath what the kernel takes.
+	socketRoom    = 40
+	maxSocketPath = 107
+	// windowSize of the transport, in bytes: room for a burst of answers.
+	windowSize = 1 << 20
+	// rung is how long each step of ending a process may take.
+	rung = 2 * time.Second
+)
+
+// Config says what to start. Path is required.
+type Config struct {
+	// Path is the executable.
+	Path string
+	// File, if not nil, is the opened executable, which runs instead of what
+	// Path leads to by now. Linux only; the caller closes it after Start.
+	File *os.File
+	// Args follow the executable's name.
+	Args []string
+	// Env is the whole environment, "NAME=value"; nothing is inherited.
+	Env []string
+	// RunDir is an existing private folder for the socket; a fresh temporary
+	// one if empty.
+	RunDir string
+	// Output gets what the process prints after the handshake, from one
+	// goroutine at a time; discarded if nil.
+	Output io.Writer
+	// StartTimeout is for the handshake and the first answer; 5 seconds if zero.
+	StartTimeout time.Duration
+	// Stuck is the shortest time after which an unanswered call means that
+	// the process hangs; 2 seconds if zero. It is at least twice the call's own.
+	Stuck time.Duration
+	// Now is time.Now if nil.
+	Now func() time.Time
+	// Logger is slog.Default if nil.
+	Logger *slog.Logger
+}
+
+// Client is one adapter process. It is an sdk.Adapter.
+type Client struct {
+	cfg     Config
+	process *process
+	library *plugin.Client
+	ownDir  string // run folder to remove, if it is ours
+	conn    *grpc.ClientConn
+	plugin  adapterv1.PluginClient
+	adapter adapterv1.AdapterClient
+	info    sdk.Info
+	runs    context.Context // ends with the process
+	stop    context.CancelFunc
+	work    sync.WaitGroup
+	closed  chan struct{}
+	calls   calls
+
+	mu          sync.Mutex
+	lane        *lane // nil: the plugin has no Exchange
+	configured  map[string]uint64
+	generations uint64
+}
+
+// Start runs the executable and waits until it has described itself. On error
+// nothing is left behind.
+func Start(ctx context.Context, cfg Config) (*Client, error) {
+	c := newClient(cfg)
+	if err := c.prepare(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.StartTimeout)
+	defer cancel()
+	go c.cleanUp()
+	if err := c.start(ctx); err != nil {
+		wait, cancel := context.WithTimeout(ctx, lastWords)
+		defer cancel()
+		c.ended(wait) // its own end explains more than ours
+		c.Kill()
+		return nil, fmt.Errorf("start %s: %w", cfg.Path, c.explain(err))
+	}
+	return c, nil
+}
+
+func newClient(cfg Config) *Client {
+	if cfg.StartTimeout == 0 {
+		cfg.StartTimeout = 5 * time.Second
+	}
+	if cfg.Stuck == 0 {
+		cfg.Stuck = 2 * time.Second
+	}
+	if cfg.Output == nil {
+		cfg.Output = io.Discard
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	c := &Client{cfg: cfg, closed: make(chan struct{}), configured: map[string]uint64{}}
+	c.calls = calls{now: cfg.Now, stuck: cfg.Stuck, open: map[uint64]*call{}}
+	c.runs, c.stop = context.WithCancel(context.Background())
+	return c
+}
+
+// prepare makes the run folder and everything that the start needs.
+func (c *Client) prepare() error {
+	if c.cfg.RunDir == "" {
+		dir, err := os.MkdirTemp("", "bellcrank-")
+		if err != nil {
+			return fmt.Errorf("make a run folder: %w", err)
+		}
+		c.cfg.RunDir, c.ownDir = dir, dir
+	}
+	dir, err := filepath.Abs(c.cfg.RunDir)
+	if err == nil && len(dir)+socketRoom > maxSocketPath {
+		err = fmt.Errorf("its path has %d bytes: a socket in there would pass the kernel's limit, %d bytes are the most",
+			len(dir), maxSocketPath-socketRoom)
+	}
+	if err == nil {
+		c.process, err = newProcess(c.cfg)
+	}
+	if err != nil {
+		if c.ownDir != "" {
+			_ = os.RemoveAll(c.ownDir)
+		}
+		return fmt.Errorf("run folder %s: %w", c.cfg.RunDir, err)
+	}
+	c.library = plugin.NewClient(&plugin.ClientConfig{
+		HandshakeConfig:  plugin.HandshakeConfig{MagicCookieKey: wire.CookieKey, MagicCookieValue: wire.CookieValue},
+		VersionedPlugins: map[int]plugin.PluginSet{wire.Protocol: {"adapter": connection{}}},
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		RunnerFunc:       c.process.runner,
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: dir},
+		StartTimeout:     c.cfg.StartTimeout,
+		SkipHostEnv:      true,
+		Logger:           hclog.NewNullLogger(), // what matters comes back as errors
+		GRPCDialOptions: []grpc.DialOption{
+			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MaxExchangeMessage)),
+			grpc.WithInitialWindowSize(windowSize),
+			grpc.WithInitialConnWindowSize(windowSize),
+		},
+	})
+	return nil
+}
+
+// start connects and asks the process what it is. The library's calls know no
+// deadline: killing the process ends them.
+func (c *Client) start(ctx context.Context) error {
+	result := make(chan error, 1)
+	go func() { result <- c.connect(ctx) }()
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		c.process.kill()
+		if err := <-result; err == nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("no answer in time: %w", ctx.Err())
+	}
+}
+
+func (c *Client) connect(ctx context.Context) error {
+	protocol, err := c.library.Client()
+	if err != nil {
+		return fmt.Errorf("handshake: %w", err)
+	}
+	dispensed, err := protocol.Dispense("adapter")
+	if err != nil {
+		return fmt.Errorf("handshake: %w", err)
+	}
+	conn, ok := dispensed.(*grpc.ClientConn)
+	if !ok {
+		return errors.New("handshake: no gRPC connection")
+	}
+	c.conn, c.plugin, c.adapter = conn, adapterv1.NewPluginClient(conn), adapterv1.NewAdapterClient(conn)
+	description, err := c.plugin.Describe(ctx, &adapterv1.DescribeRequest{})
+	if err != nil {
+		return fmt.Errorf("describe: %w", err)
+	}
+	if err := json.Unmarshal(description.GetInfoJson(), &c.info); err != nil {
+		return fmt.Errorf("describe: %w", err)
+	}
+	if !wire.HasCapability(description, wire.CapabilityExchange) {
+		return nil
+	}
+	return c.openLane()
+}
+
+// connection is what the library hands out: the connection itself.
+type connection struct{ plugin.NetRPCUnsupportedPlugin }
+
+// GRPCServer is never called in the gateway.
+func (connection) GRPCServer(*plugin.GRPCBroker, *grpc.Server) error {
+	return errors.New("the gateway is no plugin")
+}
+
+// GRPCClient returns the connection.
+func (connection) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
+	return conn, nil
+}
+
+// explain adds how the process ended to the error that its end caused.
+func (c *Client) explain(err error) error {
+	err = oneLine{err}
+	if exit := c.Exit(); !exit.Killed && exit.Text != "" {
+		return fmt.Errorf("%w (%s)", err, exit.Text)
+	}
+	return err
+}
+
+// oneLine is an error of the library, which writes paragraphs.
+type oneLine struct{ error }
+
+// Error joins the lines.
+func (o oneLine) Error() string {
+	return strings.Join(strings.Fields(o.error.Error()), " ")
+}
+
+// Unwrap returns the error as it was.
+func (o oneLine) Unwrap() error { return o.error }
+
+// cleanUp waits for the end of the process and takes everything away that it
+// leaves behind.
+func (c *Client) cleanUp() {
+	<-c.process.done
+	c.stop()
+	c.library.Kill() // the process is gone: this frees the library's goroutines and socket folder
+	c.work.Wait()
+	if c.ownDir != "" {
+		_ = os.RemoveAll(c.ownDir)
+	}
+	close(c.closed)
+}
+
+// Describe returns what the process said about itself when it started.
+func (c *Client) Describe() sdk.Info { return c.info }
+
+// PID is the process's id.
+func (c *Client) PID() int { return c.process.pid() }
+
+// Done is closed when the process has ended.
+func (c *Client) Done() <-chan struct{} { return c.process.done }
+
+// Exit says how the process ended; the zero Exit while it runs.
+func (c *Client) Exit() Exit {
+	select {
+	case <-c.process.done:
+		return c.process.exit
+	default:
+		return Exit{}
+	}
+}
+
+// Configure hands over an integration's settings, for the calls that name it.
+func (c *Client) Configure(ctx context.Context, integration string, settings json.RawMessage) error {
+	c.mu.Lock()
+	c.generations++
+	generation := c.generations
+	c.mu.Unlock()
+	answer, err := c.plugin.Configure(ctx, &adapterv1.ConfigureRequest{
+		Instance: integration, Generation: generation, SettingsJson: settings,
+	})
+	if err != nil {
+		return fmt.Errorf("configure %s: %w", integration, c.transportError(err))
+	}
+	if wrong := answer.GetDiagnostics(); len(wrong) > 0 {
+		return fmt.Errorf("configure %s: %s: %s", integration, wrong[0].GetPath(), wrong[0].GetMessage())
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.configured[integration] = max(generation, c.configured[integration])
+	return nil
+}
+
+// Release makes the process forget an integration.
+func (c *Client) Release(ctx context.Context, integration string) error {
+	c.mu.Lock()
+	delete(c.configured, integration)
+	c.mu.Unlock()
+	if _, err := c.plugin.Release(ctx, &adapterv1.ReleaseRequest{Instance: integration}); err != nil {
+		return fmt.Errorf("release %s: %w", integration, c.transportError(err))
+	}
+	return nil
+}
+
+// generation returns the settings that apply to a request. An integration
+// that nobody has configured is configured with the request's own settings.
+func (c *Client) generation(ctx context.Context, r sdk.Request) (uint64, error) {
+	if r.Integration == "" {
+		return 0, nil
+	}
+	c.mu.Lock()
+	generation, ok := c.configured[r.Integration]
+	c.mu.Unlock()
+	if ok {
+		return generation, nil
+	}
+	if err := c.Configure(ctx, r.Integration, r.Settings); err != nil {
+		return 0, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.configured[r.Integration], nil
+}
+
+// Check asks the health service. It returns when ctx ends, whatever the
+// process does.
+func (c *Client) Check(ctx context.Context) error {
+	answer, err := grpc_health_v1.NewHealthClient(c.conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: plugin.GRPCServiceName})
+	if err != nil {
+		return fmt.Errorf("health: %w", c.transportError(err))
+	}
+	if s := answer.GetStatus(); s != grpc_health_v1.HealthCheckResponse_SERVING {
+		return fmt.Errorf("health: %s", s)
+	}
+	return nil
+}
+
+// Stop ends the process: it asks, then insists, then kills the process group.
+// It returns when nothing is left, at the latest after ctx and a moment. The
+// caller has let the calls in flight end; those that haven't fail.
+func (c *Client) Stop(ctx context.Context) {
+	asked, cancel := context.WithTimeout(ctx, rung)
+	defer cancel()
+	// The answer may get lost: the process hangs up as it is told to.
+	err := c.conn.Invoke(asked, "/plugin.GRPCController/Shutdown", &emptypb.Empty{}, &emptypb.Empty{})
+	if status.Code(err) == codes.Unimplemented || !c.ended(asked) {
+		c.process.terminate()
+		insisted, cancel := context.WithTimeout(ctx, rung)
+		defer cancel()
+		if !c.ended(insisted) {
+			c.process.kill()
+		}
+	}
+	<-c.closed
+}
+
+// Abort ends a process that hangs. A Go program writes its goroutines' stacks
+// to the output first.
+func (c *Client) Abort(ctx context.Context) {
+	c.process.abort()
+	ctx, cancel := context.WithTimeout(ctx, rung)
+	defer cancel()
+	if !c.ended(ctx) {
+		c.process.kill()
+	}
+	<-c.closed
+}
+
+// Kill ends the process group at once and waits until nothing is left.
+func (c *Client) Kill() {
+	c.process.kill()
+	<-c.closed
+}
+
+func (c *Client) ended(ctx context.Context) bool {
+	select {
+	case <-c.process.done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

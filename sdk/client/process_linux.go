@@ -1,0 +1,24 @@
+package client
+
+import (
+	"os/exec"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// setAttributes gives the process a group of its own, and has the kernel kill
+// it when the thread that started it ends.
+func setAttributes(c *exec.Cmd) {
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// waitFor returns when the process has ended, without reaping it.
+func waitFor(c *exec.Cmd) {
+	for {
+		err := unix.Waitid(unix.P_PID, c.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if err != unix.EINTR {
+			return
+		}
+	}
+}
