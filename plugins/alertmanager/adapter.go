@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"bellcrank.example/plugins/internal/flat"
 	"bellcrank.example/sdk"
@@ -37,35 +38,46 @@ func (adapter) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 	if members != nil {
 		return other(members)
 	}
-	if err := ctx.Err(); err != nil {
-		return sdk.Result{}, err
-	}
-	return p.result(s, r), nil
+	return p.result(ctx, s, r.ReceivedAt)
 }
 
-func (p *payload) result(s settings, r sdk.Request) sdk.Result {
+// result puts together what a notification says. The caller may go away while
+// tens of thousands of alerts are still to be read.
+func (p *payload) result(ctx context.Context, s settings, now time.Time) (sdk.Result, error) {
 	result := sdk.Result{Rejected: p.rejected}
-	switch {
-	case len(p.Alerts) == 0 && len(p.rejected) == 0:
-		result.Ignored = "a notification without alerts"
-	case s.GroupBy == "group" && len(p.Alerts) > 0:
-		result.Events = []sdk.Event{p.groupEvent(s, r)}
-	default:
-		for i := range p.Alerts {
-			event, note := p.event(&p.Alerts[i], s, r)
-			result.Events = append(result.Events, event)
-			if note != "" {
-				result.Notes = append(result.Notes, note)
-			}
+	for i := range p.Alerts {
+		if err := ctx.Err(); err != nil {
+			return sdk.Result{}, err
 		}
+		result.Events = append(result.Events, p.event(&p.Alerts[i], s, now))
 	}
-	if p.TruncatedAlerts > 0 {
-		result.Notes = append(result.Notes, fmt.Sprintf("%d more alerts of this group are hidden by max_alerts", p.TruncatedAlerts))
+	switch {
+	case len(result.Events)+len(p.rejected) == 0:
+		result.Ignored = "a notification without alerts"
+	case s.GroupBy == "group" && len(result.Events) > 0:
+		result.Events = []sdk.Event{p.groupEvent(result.Events)}
 	}
 	if s.Truncated == "incident" {
 		result.Events = append(result.Events, p.truncatedEvent())
 	}
-	return result
+	result.Notes = p.notes()
+	return result, nil
+}
+
+// notes tell of what isn't in the events: one note of a kind, however long
+// the notification is.
+func (p *payload) notes() []string {
+	var notes []string
+	if p.TruncatedAlerts > 0 {
+		notes = append(notes, fmt.Sprintf("%d more alerts of this group are hidden by max_alerts", p.TruncatedAlerts))
+	}
+	switch n := len(p.dropped); {
+	case n == 1:
+		notes = append(notes, p.dropped[0]+" is no absolute URL and was dropped")
+	case n > 1:
+		notes = append(notes, fmt.Sprintf("%s and %d more are no absolute URLs and were dropped", p.dropped[0], n-1))
+	}
+	return notes
 }
 
 // other reads a body without a list of alerts: Grafana's alerting before

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,16 +17,17 @@ import (
 	"bellcrank.example/sdk"
 )
 
-// event makes an event of one alert, and a note if something of it was left
-// out.
-func (p *payload) event(a *alert, s settings, r sdk.Request) (sdk.Event, string) {
+// event makes an event of one alert that arrived now.
+func (p *payload) event(a *alert, s settings, now time.Time) sdk.Event {
 	e := sdk.Event{
-		Action:      p.action(a, r.ReceivedAt),
+		Action:      p.action(a, now),
 		Title:       p.title(a),
 		Description: first(a.Annotations.get("description", "message", "details"), p.CommonAnnotations.get("description", "message")),
 		Service:     first(a.Labels.get(s.ServiceLabels...), p.CommonLabels.get(s.ServiceLabels...)),
+		SourceURL:   p.sourceURL(a),
 		OccurredAt:  a.StartsAt.Time,
 		Labels:      a.Labels,
+		Links:       p.links(a),
 		Metadata:    p.metadata(a),
 		Test:        a.Labels["alertname"] == "TestAlert" && a.Labels["instance"] == "Grafana", // Grafana's test button
 	}
@@ -36,20 +38,20 @@ func (p *payload) event(a *alert, s settings, r sdk.Request) (sdk.Event, string)
 	} else {
 		e.Severity = sdk.SeverityOf(e.SeverityRaw)
 	}
-	e.Links = p.links(a)
-	var note string
-	e.SourceURL, note = p.sourceURL(a)
-	return e, note
+	return e
+}
+
+// statuses are the words for what has happened to an alert or a group.
+var statuses = map[string]sdk.Action{
+	"firing": sdk.Trigger, "alerting": sdk.Trigger, "active": sdk.Trigger,
+	"resolved": sdk.Resolve, "ok": sdk.Resolve,
 }
 
 // action believes the alert, then the group, then the end time.
 func (p *payload) action(a *alert, now time.Time) sdk.Action {
 	for _, status := range []text{a.Status, p.Status} {
-		switch strings.ToLower(string(status)) {
-		case "resolved", "ok":
-			return sdk.Resolve
-		case "firing", "alerting", "active":
-			return sdk.Trigger
+		if action, ok := statuses[strings.ToLower(string(status))]; ok {
+			return action
 		}
 	}
 	if !a.EndsAt.IsZero() && a.EndsAt.Before(now) {
@@ -126,20 +128,33 @@ func hash(sets ...labels) string {
 
 // sourceURL is where the alert was made. Grafana and some proxies send it
 // relative to the external URL.
-func (p *payload) sourceURL(a *alert) (link, note string) {
+func (p *payload) sourceURL(a *alert) string {
 	raw := string(a.GeneratorURL)
 	external := flat.AbsoluteURL(string(p.ExternalURL))
 	if link := flat.AbsoluteURL(raw); link != "" || raw == "" {
-		return first(link, external), ""
+		return first(link, external)
 	}
 	if strings.HasPrefix(raw, "?") || strings.HasPrefix(raw, "/") {
-		if base, err := url.Parse(external); err == nil && external != "" {
-			if relative, err := base.Parse(raw); err == nil && relative.Host == base.Host {
-				return relative.String(), ""
-			}
+		if link := relative(external, raw); link != "" {
+			return link
 		}
 	}
-	return external, path(a.index, "generatorURL") + " is no absolute URL and was dropped"
+	p.dropped = append(p.dropped, path(a.index, "generatorURL"))
+	return external
+}
+
+// relative resolves a link against an absolute URL. One that begins with two
+// slashes names a host of its own and gives nothing.
+func relative(external, link string) string {
+	base, err := url.Parse(external)
+	if err != nil || base.Host == "" {
+		return ""
+	}
+	resolved, err := base.Parse(link)
+	if err != nil || resolved.Host != base.Host {
+		return ""
+	}
+	return resolved.String()
 }
 
 func (p *payload) links(a *alert) []sdk.Link {
@@ -171,6 +186,7 @@ func (p *payload) metadata(a *alert) map[string]any {
 	add("notification_reason", p.NotificationReason)
 	add("externalURL", p.ExternalURL)
 	add("orgId", p.OrgID)
+	add("ruleUID", a.RuleUID)
 	add("valueString", a.ValueString)
 	if len(a.Annotations) > 0 {
 		m["annotations"] = anyMap(a.Annotations)
@@ -195,41 +211,44 @@ func anyMap(l labels) map[string]any {
 	return m
 }
 
-// groupEvent makes one event of a whole notification.
-func (p *payload) groupEvent(s settings, r sdk.Request) sdk.Event {
-	e, _ := p.event(&p.Alerts[0], s, r)
-	e.DedupKey, e.IdentityRule = "group:"+string(p.GroupKey), "group key"
-	if p.GroupKey == "" {
-		e.DedupKey, e.IdentityRule = "group:"+hash(p.GroupLabels, p.CommonLabels), "group labels"
+// groupEvent makes one event of those of a whole notification: of those that
+// fire, if any do. It resolves only when the group says so and nothing fires.
+func (p *payload) groupEvent(events []sdk.Event) sdk.Event {
+	firing := slices.DeleteFunc(slices.Clone(events), func(e sdk.Event) bool { return e.Action != sdk.Trigger })
+	e := events[0]
+	if len(firing) > 0 {
+		e = firing[0]
+	} else if statuses[strings.ToLower(string(p.Status))] == sdk.Trigger { // those that fire are cut off
+		e.Action, e.OccurredAt, e.EndedAt, e.Severity = sdk.Trigger, time.Time{}, time.Time{}, sdk.SeverityOf(e.SeverityRaw)
 	}
-	e.Labels = p.CommonLabels
-	e.Title = flat.Line(first(p.CommonAnnotations.get("summary", "title"), p.GroupLabels.get("alertname"), "Alerts "+firstLabels(p.GroupLabels)))
-	e.Action, e.Severity = sdk.Resolve, ""
-	firing := 0
-	for i := range p.Alerts {
-		one, _ := p.event(&p.Alerts[i], s, r)
-		if one.Action != sdk.Trigger {
-			continue
-		}
-		firing++
-		e.Action = sdk.Trigger
+	for _, one := range firing {
 		if one.Severity.Above(e.Severity) {
 			e.Severity, e.SeverityRaw = one.Severity, one.SeverityRaw
 		}
 	}
-	e.Metadata["firing"], e.Metadata["resolved"] = firing, len(p.Alerts)-firing
+	e.DedupKey, e.IdentityRule = "group:"+string(p.GroupKey), "group key"
+	if p.GroupKey == "" {
+		e.DedupKey, e.IdentityRule = "group:"+hash(p.GroupLabels, p.CommonLabels), "group labels"
+	}
+	e.Title = flat.Line(first(p.CommonAnnotations.get("summary", "title"), p.GroupLabels.get("alertname"), "Alerts "+firstLabels(p.GroupLabels)))
+	e.Test = !slices.ContainsFunc(events, func(e sdk.Event) bool { return !e.Test })
+	e.Labels = p.CommonLabels
+	e.Metadata["firing"], e.Metadata["resolved"] = len(firing), len(events)-len(firing)
 	return e
 }
 
 // truncatedEvent tells of alerts that nobody will ever be told of otherwise.
+// Without any it resolves: which notification was the last to hide some isn't
+// known here.
 func (p *payload) truncatedEvent() sdk.Event {
 	receiver := unescape(string(p.Receiver))
 	e := sdk.Event{
 		Action: sdk.Resolve, DedupKey: "truncated:" + string(p.GroupKey), IdentityRule: "truncated group",
-		Title: fmt.Sprintf("%d alerts are hidden by max_alerts on receiver %s", p.TruncatedAlerts, receiver),
+		Title: "No alerts are hidden by max_alerts on receiver " + receiver,
 	}
 	if p.TruncatedAlerts > 0 {
 		e.Action, e.Severity = sdk.Trigger, sdk.Medium
+		e.Title = fmt.Sprintf("%d alerts are hidden by max_alerts on receiver %s", p.TruncatedAlerts, receiver)
 	}
 	return e
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"bellcrank.example/sdk"
 )
@@ -21,6 +22,19 @@ func (adapter) Describe() sdk.Info {
 		Headers:   []string{"Content-Type", "User-Agent"},
 		Limits:    sdk.Limits{Body: 16 << 20, Members: 2_000_000, Strings: 4_000_000, Events: 65_536},
 		Settings:  sdk.SettingsOf[settings](),
+		Signatures: []sdk.SignatureScheme{
+			{Name: "bearer", Kind: sdk.SchemeBearer, Optional: true},
+			{Name: "basic", Kind: sdk.SchemeBasic, Optional: true},
+			{
+				Name: "grafana", Kind: sdk.SchemeHMAC, Algorithm: "sha256", Encoding: "hex",
+				Header: "X-Grafana-Alerting-Signature", Optional: true,
+			},
+			{
+				Name: "grafana-timestamp", Kind: sdk.SchemeHMAC, Algorithm: "sha256", Encoding: "hex",
+				Header: "X-Grafana-Alerting-Signature", Signed: "{timestamp}:{body}",
+				TimestampHeader: "X-Grafana-Alerting-Timestamp", Tolerance: 5 * time.Minute, Optional: true,
+			},
+		},
 		Samples: []sdk.Sample{{
 			Name:   "a firing alert",
 			Header: http.Header{"Content-Type": {"application/json"}, "User-Agent": {"Alertmanager/0.34.2"}},
@@ -33,7 +47,10 @@ func (adapter) Describe() sdk.Info {
 			"          - url: '{{url}}'\n" +
 			"            send_resolved: true\n" +
 			"            max_alerts: 0\n\n" +
-			"Better keep the URL in a file and write `url_file:` instead: it holds the routing key.\n",
+			"Better keep the URL in a file and write `url_file:` instead: it holds the routing key.\n\n" +
+			"In Grafana, add a contact point of type webhook with the same URL. It may sign what it sends: choose a " +
+			"secret under HMAC Signature and give it to the integration as a signing secret; if you set a timestamp " +
+			"header, call it `X-Grafana-Alerting-Timestamp`. Alertmanager may send a password or token by `http_config`.\n",
 	}
 }
 

@@ -32,6 +32,7 @@ type payload struct {
 	OrgID text `json:"orgId"` // Grafana
 
 	rejected []sdk.Rejection // elements of alerts that are no alerts
+	dropped  []string        // paths of links that lead nowhere
 }
 
 // alert is one element of alerts: template.Alert, and what Grafana adds.
@@ -48,6 +49,7 @@ type alert struct {
 	DashboardURL text            `json:"dashboardURL"`
 	PanelURL     text            `json:"panelURL"`
 	ImageURL     text            `json:"imageURL"`
+	RuleUID      text            `json:"ruleUID"`
 	ValueString  text            `json:"valueString"`
 	Values       json.RawMessage `json:"values"`
 
@@ -171,7 +173,8 @@ func scalar(raw []byte) string {
 	return string(raw)
 }
 
-// labels takes an object of strings; other values are kept as written.
+// labels takes an object of strings; other values are kept as written, but
+// what isn't a value at all is no label.
 type labels template.KV
 
 // UnmarshalJSON makes labels a json.Unmarshaler that never fails.
@@ -187,7 +190,11 @@ func (l *labels) UnmarshalJSON(raw []byte) error {
 	}
 	*l = make(labels, len(loose))
 	for name, value := range loose {
-		if s := scalar(value); s != "" {
+		var s string
+		if json.Unmarshal(value, &s) != nil {
+			s = scalar(value)
+		}
+		if s != "" {
 			(*l)[name] = s
 		}
 	}
@@ -203,13 +210,23 @@ func (l labels) get(names ...string) string {
 		}
 	}
 	for _, name := range names {
-		for _, pair := range template.KV(l).SortedPairs() {
-			if strings.EqualFold(pair.Name, name) && strings.TrimSpace(pair.Value) != "" {
-				return strings.TrimSpace(pair.Value)
-			}
+		if value := l.fold(name); value != "" {
+			return value
 		}
 	}
 	return ""
+}
+
+// fold returns the label whose name is alike but for letter case; of several,
+// the first in order of name.
+func (l labels) fold(name string) string {
+	var found, value string
+	for n, v := range l {
+		if v = strings.TrimSpace(v); v != "" && strings.EqualFold(n, name) && (found == "" || n < found) {
+			found, value = n, v
+		}
+	}
+	return value
 }
 
 // instant takes RFC 3339 times; others, and Alertmanager's zero time
