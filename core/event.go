@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"bellcrank.example/sdk"
@@ -48,13 +49,26 @@ func PrepareEvents(in *Integration, request ID, test bool, events []sdk.Event) [
 			p.DedupKey = fmt.Sprintf("%s#%d", request, index)
 			p.IdentityRule = "none: every request opens an incident"
 		}
+		if p.Test {
+			p.keepApart()
+		}
 		p.Key = HashKey(p.DedupKey)
-		if e.SeriesKey != "" && e.SeriesKey != p.DedupKey {
-			p.Series = HashKey(e.SeriesKey)
+		if p.SeriesKey != "" && p.SeriesKey != p.DedupKey {
+			p.Series = HashKey(p.SeriesKey)
 		}
 		prepared[index] = p
 	}
 	return prepared
+}
+
+// keepApart gives a test a key that no real problem has: a test must neither
+// end a real incident nor hide a real trigger behind its own.
+func (e *Event) keepApart() {
+	const mark = "test:"
+	if !strings.HasPrefix(e.DedupKey, mark) {
+		e.DedupKey = mark + e.DedupKey
+	}
+	e.SeriesKey = ""
 }
 
 func withLabels(own, static map[string]string) map[string]string {

@@ -264,6 +264,21 @@ func TestEventWithoutIdentityOpensUnlessItIsARetry(t *testing.T) {
 	}
 }
 
+func TestTestsAndRealProblemsDontTouch(t *testing.T) {
+	b := newBook()
+	test := trigger("a", sdk.High, 1)
+	test.Test = true
+	b.send(test)
+	b.send(trigger("a", sdk.High, 2))
+	over := resolve("a", 3)
+	over.Test = true
+	b.send(over)
+	want := "INC-001 resolved High \"disk full\" x1\nINC-002 investigating High \"disk full\" x1"
+	if got := b.story(); got != want {
+		t.Errorf("story:\n%s\nwant:\n%s", got, want)
+	}
+}
+
 func TestIdentityIsScopedToTheIntegration(t *testing.T) {
 	b := newBook()
 	b.send(trigger("a", sdk.High, 1))
