@@ -81,7 +81,6 @@ type Listener struct {
 	MaxConnections      int
 	MaxConnectionsPerIP int
 	MaxBodies           int64 // bytes of all bodies in flight; ingest only
-	MaxMissesPerIP      int   // unknown keys and bad signatures of one address per minute; ingest only
 }
 
 // Storage is the database.

@@ -2,10 +2,15 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"bellcrank.example/sdk"
 )
@@ -13,6 +18,7 @@ import (
 // testSettings is a schema with a setting of each kind.
 type testSettings struct {
 	Site    string            `json:"site" enum:"eu,us" default:"eu"`
+	Service []string          `json:"service_tags"`
 	Auto    bool              `json:"auto"`
 	Users   int               `json:"users"`
 	Tags    []string          `json:"tags"`
@@ -80,12 +86,74 @@ func lines(d *Diagnostics) string {
 
 func TestExampleConfigurationsAreRight(t *testing.T) {
 	examples, err := filepath.Glob("../../configs/*.hcl")
-	if err != nil || len(examples) < 1 {
-		t.Fatalf("examples %v, %v; want some", examples, err)
+	if err != nil || len(examples) < 2 {
+		t.Fatalf("examples %v, %v; want two or more", examples, err)
 	}
 	for _, path := range examples {
 		if _, d := Load(source(path)); d.HasErrors() {
 			t.Errorf("%s:\n%s", path, lines(d))
+		}
+		src, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(Format(src)) != string(src) {
+			t.Errorf("%s isn't laid out as `bellcrank fmt` does", path)
+		}
+	}
+}
+
+func TestTheFullExampleRaisesNoDoubt(t *testing.T) {
+	if _, d := Load(source("../../configs/bellcrank.hcl")); len(d.Problems()) > 0 {
+		t.Errorf("problems:\n%s", lines(d))
+	}
+}
+
+// written lists "block.argument" and "block" for all that a file contains.
+func written(body *hclsyntax.Body, path string, into map[string]bool) {
+	for name := range body.Attributes {
+		into[strings.TrimPrefix(path+"."+name, ".")] = true
+	}
+	for _, inner := range body.Blocks {
+		at := strings.TrimPrefix(path+"."+inner.Type, ".")
+		into[at] = true
+		written(inner.Body, at, into)
+	}
+}
+
+func TestEverySettingIsInTheFullExampleAndTheReference(t *testing.T) {
+	src, err := os.ReadFile("../../configs/bellcrank.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, diags := hclsyntax.ParseConfig(src, "bellcrank.hcl", hcl.InitialPos)
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	have := map[string]bool{}
+	written(file.Body.(*hclsyntax.Body), "", have)
+	for kind, s := range shapes {
+		for _, name := range append(slices.Clone(s.arguments), slices.Collect(maps.Keys(s.blocks))...) {
+			if full := strings.TrimPrefix(kind+"."+name, "."); !have[full] {
+				t.Errorf("%s isn't in bellcrank.hcl", full)
+			}
+			if !strings.Contains(string(page), "`"+name+"`") {
+				t.Errorf("`%s` of %q isn't in docs/configuration.md", name, kind)
+			}
+		}
+	}
+	for name := range incidentType().AttributeTypes() {
+		if !strings.Contains(string(page), "`incident."+name) {
+			t.Errorf("`incident.%s` isn't in docs/configuration.md", name)
+		}
+	}
+	for name := range newLoader(Source{}).functions("x") {
+		if !strings.Contains(string(page), "`"+name+"(") {
+			t.Errorf("the function %s isn't in docs/configuration.md", name)
 		}
 	}
 }

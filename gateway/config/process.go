@@ -20,10 +20,8 @@ func (l *loader) listener(b *block) {
 		to = &l.cfg.Ingest
 	case "admin":
 		to = &l.cfg.Admin
-		for _, name := range []string{"max_bodies", "max_misses_per_ip"} {
-			if b.has(name) {
-				l.errorf(b.where(name), "Invalid "+name, "Only the listener \"ingest\" has it.")
-			}
+		if b.has("max_bodies") {
+			l.errorf(b.where("max_bodies"), "Invalid max_bodies", "Only the listener \"ingest\" has it.")
 		}
 	default:
 		l.errorf(&b.at, "Unknown listener", "%s.", sentence(among(b.labels[0], []string{"ingest", "admin"})))
@@ -40,7 +38,6 @@ func (l *loader) listener(b *block) {
 	b.count("max_connections", &to.MaxConnections)
 	b.count("max_connections_per_ip", &to.MaxConnectionsPerIP)
 	b.size("max_bodies", &to.MaxBodies)
-	b.count("max_misses_per_ip", &to.MaxMissesPerIP)
 }
 
 func checkAddress(address string) error {

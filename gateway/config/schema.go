@@ -41,7 +41,7 @@ var shapes = map[string]shape{
 	"listener": {
 		arguments: []string{
 			"address", "trusted_proxies", "read_timeout", "write_timeout", "idle_timeout",
-			"max_header", "max_connections", "max_connections_per_ip", "max_bodies", "max_misses_per_ip",
+			"max_header", "max_connections", "max_connections_per_ip", "max_bodies",
 		},
 		later: map[string][]string{"tls": nil, "rate_limit": nil},
 	},

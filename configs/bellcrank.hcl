@@ -1,0 +1,206 @@
+# Every setting, with its default unless a line says otherwise. Check a change
+# with `bellcrank validate`, lay it out with `bellcrank fmt`, and apply it with
+# SIGHUP: a configuration with a mistake never replaces a good one.
+#
+# A configuration is this file, or a folder of such files. Durations are "30s",
+# "5m", "2h", "14d"; sizes "512KiB", "4MiB", "1GiB". Relative paths are relative
+# to the file that they stand in.
+
+name             = "bellcrank"                  # of this gateway, in logs and metrics
+environment      = "production"                 # default: none; for people
+data_dir         = "/var/lib/bellcrank"         # database, token, sockets; readable by the gateway alone
+plugin_directory = "/usr/lib/bellcrank/plugins" # default: "plugins" beside the binary; other people's plugins
+public_url       = "https://alerts.example.com" # default: none; makes the URLs that vendors and people are given
+
+# Names for what is written more than once.
+locals {
+  everyone = [destination.webhook.crm, destination.log.audit]
+}
+
+# ── Listeners: senders and operators never share a port ──────────────────────
+
+listener "ingest" {
+  address                = "0.0.0.0:8080" # default: 127.0.0.1:8080
+  trusted_proxies        = ["10.0.0.0/8"] # default: none; only these may say who the client is, in X-Forwarded-For
+  read_timeout           = "10s"          # of a whole request: slow senders hold no connection
+  write_timeout          = "10s"          # of an answer
+  idle_timeout           = "75s"          # between two requests; more than most proxies keep a connection
+  max_header             = "16KiB"        # request line and headers
+  max_connections        = 8192           # at a time
+  max_connections_per_ip = 256            # at a time; trusted proxies are exempt
+  max_bodies             = "128MiB"       # bodies in flight, all together; beyond it senders get 503 and come back
+}
+
+listener "admin" {
+  address                = "127.0.0.1:8081" # API, status and metrics: not for the internet
+  trusted_proxies        = []
+  read_timeout           = "10s"
+  write_timeout          = "10s"
+  idle_timeout           = "75s"
+  max_header             = "16KiB"
+  max_connections        = 8192
+  max_connections_per_ip = 256
+}
+
+admin {
+  token = env("BELLCRANK_ADMIN_TOKEN") # default: <data_dir>/admin.token, made on first start
+}
+
+storage "sqlite" {
+  path = "/var/lib/bellcrank/bellcrank.db" # default: bellcrank.db in data_dir
+}
+
+telemetry {
+  log_level  = "info" # debug, info, warn or error
+  log_format = "text" # text or json
+  access_log = true   # a line per request; routing keys are never in it
+}
+
+# How long things stay after their end. What is owed or open is never removed.
+retention {
+  raw_payloads = "14d" # requests as received: what a replay needs
+  incidents    = "90d"
+  deliveries   = "30d"
+  dead_letters = "30d" # deliveries that were given up
+}
+
+# ── Plugins: a block pins a version or changes how it runs ───────────────────
+# The built-in adapters need no block. `bellcrank plugin lock` records what an
+# executable hashes to and declares; nothing runs unpinned.
+
+plugin "acme" {
+  type    = "acme"                                                             # of the integrations that it adapts; default: the name
+  version = "1.2.0"                                                            # default: the newest that is locked
+  sha256  = "9fdd8be7947e4a4caf7cce4f0e02695081b6c85178aa912df5d37be97363144c" # default: the lock file's
+  args    = ["-verbose"]                                                       # default: none
+  env     = { LANG = env("LANG", "C") }                                        # default: none; plugins see nothing else of our environment
+  limits {
+    memory  = "128MiB" # default: none of its own
+    timeout = "5s"     # of one call
+  }
+}
+
+# ── Integrations: who may send ───────────────────────────────────────────────
+# integration "TYPE" "NAME"; the type is the adapter's.
+
+integration "datadog" "prod" {
+  description   = "Datadog EU, org acme" # for people
+  disabled      = false                  # true: refuses requests
+  paused        = false                  # true: keeps requests and handles them later
+  allowed_cidrs = ["3.233.144.0/20"]     # default: every address
+  labels        = { team = "sre" }       # default: none; added to each incident, the vendor's own win
+  reopen_window = "5m"                   # a problem that returns so soon reopens its old incident
+
+  # The label is the key's id, which logs may show. Make keys with
+  # `bellcrank key new`. During a rotation both work.
+  routing_key "2026-11" {
+    value = env("BELLCRANK_KEY_DATADOG") # the whole key, 24 characters or more
+  }
+  routing_key "2026-08" {
+    sha256  = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae" # instead of value: its SHA-256
+    expires = "2026-12-01T00:00:00Z"                                             # default: never
+  }
+
+  # Settings are those that the adapter declares: `bellcrank plugin inspect`.
+  settings {
+    service_tags = ["service", "kube_service"]
+  }
+
+  # The map goes above the adapter's own mapping, the default below it.
+  severity {
+    map     = { P1 = "Critical", P2 = "High", "*" = "Medium" } # default: none; "*" is every other word
+    default = "Medium"                                         # of a problem without a severity
+  }
+  service {
+    map     = { "checkout-*" = "checkout" } # default: none; patterns of vendors' names
+    default = "api"                         # default: none; of a problem without a service
+  }
+
+  # Defaults are the adapter's, else these.
+  limits {
+    body    = "4MiB" # raw, and decoded
+    depth   = 64     # nesting of JSON
+    members = 200000 # members and elements of a body
+    strings = 400000 # strings in a body
+    events  = 1000   # events of one request
+  }
+}
+
+integration "sentry" "web" {
+  # Vendors that sign must be verified. Several secrets allow rotation.
+  signing_secrets = [env("SENTRY_CLIENT_SECRET")]
+  routing_key "first" {
+    value = env("BELLCRANK_KEY_SENTRY")
+  }
+}
+
+integration "sentry" "lab" {
+  verify = "none" # takes unsigned requests from whoever has the key
+  routing_key "first" {
+    value = env("BELLCRANK_KEY_SENTRY_LAB")
+  }
+}
+
+integration "acme" "factory" {
+  plugin = plugin.acme # default: the plugin that has the integration's type
+  routing_key "first" {
+    value = env("BELLCRANK_KEY_ACME")
+  }
+  settings {
+    region = "eu"
+  }
+}
+
+# ── Destinations: who hears of incidents ─────────────────────────────────────
+# destination "TYPE" "NAME"; types are webhook and log.
+
+retry "default" {
+  schedule     = ["0s", "1m", "5m", "30m", "2h"] # the delay before each attempt, from the end of the last
+  jitter       = 0.1                             # lengthens a delay by up to this fraction
+  on_exhausted = "disable"                       # disable: park, probe, drain when it is back; dead: give the delivery up
+}
+
+destination "webhook" "crm" {
+  retry         = retry.default # the policy of that name
+  tests         = false         # hears of test incidents
+  events        = ["created", "updated", "escalated", "acknowledged", "resolved", "reopened"]
+  send_resolved = true             # false: without "resolved"
+  fold          = true             # false: sends every version, even when it is overtaken
+  notify        = true             # default: false; hears of what is wrong with other destinations
+  allowed_cidrs = ["10.20.0.0/16"] # default: none; private networks that it may reach
+  timeout       = "15s"            # of an attempt, 15s at most
+  settings {
+    url             = "https://crm.example.com/hooks/incidents"
+    signing_secrets = [env("CRM_WHSEC")] # Standard Webhooks; each signs
+    headers         = { "X-Env" = "prod" }
+  }
+}
+
+destination "log" "audit" {
+  tests = true
+  settings {
+    path = "/var/log/bellcrank/incidents.log" # default: "-", standard output
+  }
+}
+
+# ── Routes: the first that matches wins, unless it continues ─────────────────
+
+route "page" {
+  # All that is given must match. Patterns know * and ?; case doesn't count.
+  match {
+    integration = ["datadog/*", "sentry/web"] # default: every one
+    severity    = ">=High"                    # or a list of levels
+    service     = ["checkout*"]
+    title       = "*"
+    labels      = { team = "sre" } # each of these labels
+  }
+  # For what match can't say. Asked only when match holds.
+  when     = incident.customer_impact || incident.labels.tier == "1"
+  to       = [destination.webhook.crm]
+  continue = true # default: false; the routes behind are asked as well
+}
+
+# The last route takes everything: no incident is told to nobody.
+route "rest" {
+  to = local.everyone
+}
