@@ -151,7 +151,7 @@ func (p *payload) readAlerts(elements []json.RawMessage) {
 type text string
 
 // UnmarshalJSON makes text a json.Unmarshaler that never fails.
-func (t *text) UnmarshalJSON(raw []byte) error {
+func (t *text) UnmarshalJSON(raw []byte) error { //nolint:unparam // the interface wants an error
 	*t = text(scalar(raw))
 	return nil
 }
@@ -178,16 +178,14 @@ func scalar(raw []byte) string {
 type labels template.KV
 
 // UnmarshalJSON makes labels a json.Unmarshaler that never fails.
-func (l *labels) UnmarshalJSON(raw []byte) error {
+func (l *labels) UnmarshalJSON(raw []byte) error { //nolint:unparam // the interface wants an error
 	var strict map[string]string
 	if json.Unmarshal(raw, &strict) == nil {
 		*l = strict
 		return nil
 	}
 	var loose map[string]json.RawMessage
-	if json.Unmarshal(raw, &loose) != nil {
-		return nil
-	}
+	_ = json.Unmarshal(raw, &loose) // what is no object has no labels
 	*l = make(labels, len(loose))
 	for name, value := range loose {
 		var s string
@@ -234,7 +232,7 @@ func (l labels) fold(name string) string {
 type instant struct{ time.Time }
 
 // UnmarshalJSON makes instant a json.Unmarshaler that never fails.
-func (i *instant) UnmarshalJSON(raw []byte) error {
+func (i *instant) UnmarshalJSON(raw []byte) error { //nolint:unparam // the interface wants an error
 	i.Time = time.Time{}
 	if t, err := time.Parse(time.RFC3339Nano, scalar(raw)); err == nil && t.Year() > 1 {
 		i.Time = t.UTC()
@@ -246,7 +244,7 @@ func (i *instant) UnmarshalJSON(raw []byte) error {
 type number int
 
 // UnmarshalJSON makes number a json.Unmarshaler that never fails.
-func (n *number) UnmarshalJSON(raw []byte) error {
+func (n *number) UnmarshalJSON(raw []byte) error { //nolint:unparam // the interface wants an error
 	*n = 0
 	var i int
 	if json.Unmarshal([]byte(scalar(raw)), &i) == nil && i > 0 {
