@@ -101,7 +101,7 @@ type Outcome struct {
 	Destination *DestinationState
 	// Release makes the destination's rows that wait because of a
 	// destination-fault, or are parked, due again: the first at ReleaseFrom,
-	// then one every ReleaseStep.
+	// then one every ReleaseStep. A row that is due earlier stays so.
 	Release     bool
 	ReleaseFrom time.Time
 	ReleaseStep time.Duration

@@ -216,7 +216,10 @@ func (m *memory) release(dest string, from time.Time, step time.Duration) {
 			d.State == core.DeliveryDue && d.Fault == core.DestinationFault)
 	})
 	for i, d := range waiting {
-		d.State, d.NextAt = core.DeliveryDue, from.Add(time.Duration(i)*step)
+		at := from.Add(time.Duration(i) * step)
+		if d.State == core.DeliveryParked || at.Before(d.NextAt) {
+			d.State, d.NextAt = core.DeliveryDue, at
+		}
 		m.put(d)
 	}
 }

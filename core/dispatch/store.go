@@ -21,7 +21,9 @@ type Store interface {
 	Parked(ctx context.Context, destination string, after core.ID, limit int) ([]core.Lane, error)
 	// Version returns one version of an incident with its snapshot.
 	Version(ctx context.Context, incident core.ID, number int) (core.Version, error)
-	// Record returns once the outcome of an attempt is on stable storage. If
+	// Record returns once the outcome of an attempt is on stable storage. After
+	// an error it is called again with the same outcome, which may have been
+	// stored all the same: storing it twice is harmless. If
 	// the destination becomes disabled, its due rows are parked in the same
 	// transaction; Release works as core.Outcome says.
 	Record(ctx context.Context, o core.Outcome) error

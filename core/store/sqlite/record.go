@@ -7,7 +7,7 @@ import (
 	"bellcrank.example/core"
 )
 
-const insertAttempt = `INSERT INTO attempt (id, tenant_id, delivery_id, destination, number, at, took, status, class, error,
+const insertAttempt = `INSERT OR IGNORE INTO attempt (id, tenant_id, delivery_id, destination, number, at, took, status, class, error,
 snippet, address) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 const updateDelivery = `UPDATE delivery SET state = ?, attempt = ?, next_at = ?, fault = ?, fault_tries = ?, first_at = ?,
@@ -60,7 +60,8 @@ func (t tx) SetDestination(_ context.Context, s core.DestinationState) error {
 	return t.query(`UPDATE delivery SET state = 'parked' WHERE destination = ? AND state = 'due'`).text(s.Destination).exec()
 }
 
-const release = `UPDATE delivery SET state = 'due', next_at = ?2 + waiting.n * ?3
+const release = `UPDATE delivery SET state = 'due', next_at = CASE state
+	WHEN 'due' THEN min(next_at, ?2 + waiting.n * ?3) ELSE ?2 + waiting.n * ?3 END
 FROM (
 	SELECT id AS wid, row_number() OVER (ORDER BY id) - 1 AS n FROM delivery
 	WHERE destination = ?1 AND (state = 'parked' OR state = 'due' AND fault = 'destination')
