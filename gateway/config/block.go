@@ -237,7 +237,7 @@ func among(word string, words []string) error {
 	return fmt.Errorf("%q is none of %s%s", word, strings.Join(words, ", "), suggestion(word, words))
 }
 
-// strings reads a list, each element by parse.
+// list reads a list, each element by parse.
 func list[T any](b *block, name string, to *[]T, parse func(string) (T, error)) bool {
 	v, ok := b.value(name, cty.List(cty.String))
 	if !ok {
@@ -279,8 +279,8 @@ func (b *block) listOrOne(name string, to *[]string) {
 	}
 }
 
-func (b *block) strings(name string, to *[]string) bool {
-	return list(b, name, to, func(s string) (string, error) { return s, nil })
+func (b *block) strings(name string, to *[]string) {
+	list(b, name, to, func(s string) (string, error) { return s, nil })
 }
 
 func (b *block) cidrs(name string, to *[]netip.Prefix) {

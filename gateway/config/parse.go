@@ -88,16 +88,16 @@ func (l *loader) parseFile(parser *hclparse.Parser, name string) *hcl.File {
 }
 
 // LockFile returns where the lock file of a configuration is: LockName in the
-// first of the paths that is a directory or in the directory of the first
-// file.
+// first of its paths, or beside it if that is a file.
 func LockFile(paths []string) string {
-	for _, path := range paths {
-		if info, err := os.Stat(path); err == nil && !info.IsDir() {
-			path = filepath.Dir(path)
-		}
-		return filepath.Join(path, LockName)
+	if len(paths) == 0 {
+		return LockName
 	}
-	return LockName
+	folder := paths[0]
+	if info, err := os.Stat(folder); err == nil && !info.IsDir() {
+		folder = filepath.Dir(folder)
+	}
+	return filepath.Join(folder, LockName)
 }
 
 // resolve makes a path absolute or relative to the file that it is written in,

@@ -80,7 +80,7 @@ func (b *block) match(to *route.Matcher) {
 func (b *block) matchedIntegrations(patterns []string) {
 	for i, p := range patterns {
 		m := route.Matcher{Integrations: []string{p}}
-		if !slices.ContainsFunc(b.l.order["integration"], func(id string) bool { return m.HoldsIntegration(id) }) {
+		if !slices.ContainsFunc(b.l.order["integration"], m.HoldsIntegration) {
 			b.l.warnf(b.element("integration", i), "Nothing matches", "No integration is called %q%s.", p, suggestion(p, b.l.order["integration"]))
 		}
 	}
