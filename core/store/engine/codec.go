@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/klauspost/compress/flate"
@@ -198,18 +197,14 @@ func DecodeHeader(raw string) (http.Header, error) {
 	return h, nil
 }
 
-// deflaters are expensive to make. They carry no state from one use to the
-// next.
-var deflaters = sync.Pool{New: func() any {
-	w, _ := flate.NewWriter(nil, flate.BestSpeed) // the level is a valid one
-	return w
-}}
-
-// Deflate returns the body compressed, or as it is if that is no shorter.
-func Deflate(body []byte) (out []byte, deflated bool) {
+// deflate returns the body compressed, or as it is if that is no shorter.
+func (e *Engine) deflate(body []byte) (out []byte, deflated bool) {
+	w, ok := e.deflaters.Get().(*flate.Writer)
+	if !ok {
+		w, _ = flate.NewWriter(nil, flate.BestSpeed) // the level is a valid one
+	}
+	defer e.deflaters.Put(w)
 	buf := bytes.NewBuffer(make([]byte, 0, len(body)/2+64))
-	w := deflaters.Get().(*flate.Writer)
-	defer deflaters.Put(w)
 	w.Reset(buf)
 	_, err := w.Write(body)
 	if err = cmp.Or(err, w.Close()); err != nil || buf.Len() >= len(body) {
@@ -218,7 +213,7 @@ func Deflate(body []byte) (out []byte, deflated bool) {
 	return buf.Bytes(), true
 }
 
-// Inflate returns the body that Deflate has compressed.
+// Inflate returns the body that was deflated for Stored.
 func Inflate(raw []byte) ([]byte, error) {
 	r := flate.NewReader(bytes.NewReader(raw))
 	defer r.Close()

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -86,6 +87,8 @@ type Engine struct {
 	ids   *core.IDs
 	queue *queue
 	side  side
+
+	deflaters sync.Pool // of *flate.Writer, which are expensive to make
 
 	// These only the writer touches.
 	states map[string]core.DestinationState // as of the last commit

@@ -65,7 +65,7 @@ func (e *Engine) newSubmission(s *core.Submission) *item {
 	if s.Insert {
 		it.stored.Body = r.Body
 		if e.cfg.Compress > 0 && len(r.Body) > e.cfg.Compress {
-			it.stored.Body, it.stored.Deflate = Deflate(r.Body)
+			it.stored.Body, it.stored.Deflate = e.deflate(r.Body)
 		}
 		it.size += len(it.stored.Body)
 	}
