@@ -9,8 +9,9 @@ import (
 )
 
 // hostile returns bodies that no vendor should send: junk, and the given body
-// with each of its members removed, emptied, retyped, grown or doubled.
-func hostile(body []byte) [][]byte {
+// with each of its members removed, emptied, retyped, grown or doubled. Each
+// member is replaced by so many of the values of instead.
+func hostile(body []byte, values int) [][]byte {
 	bodies := [][]byte{
 		nil, []byte("null"), []byte("{}"), []byte("[]"), []byte(`"x"`), []byte("1"), []byte("[{}]"), []byte("[null]"),
 		[]byte("{"), []byte("\xff\xfe"), []byte("\x00"), []byte("a=b&c=d"), []byte("<xml/>"),
@@ -30,7 +31,8 @@ func hostile(body []byte) [][]byte {
 	if d.Decode(&value) != nil {
 		return bodies
 	}
-	for _, mutated := range mutations(value, 0) {
+	m := mutator{values: values}
+	for _, mutated := range m.mutations(value, 0) {
 		if encoded, err := json.Marshal(mutated); err == nil {
 			bodies = append(bodies, encoded)
 		}
@@ -111,30 +113,47 @@ func instead() []any {
 // maxDepth bounds how deep mutations go: below it they are all alike.
 const maxDepth = 4
 
+// mutator makes copies of values. It takes turns among the values of instead,
+// so that the members of a few bodies together meet all of them.
+type mutator struct {
+	values int // for each member
+	next   int
+}
+
+func (m *mutator) instead() []any {
+	all := instead()
+	var some []any
+	for range min(m.values, len(all)) {
+		some = append(some, all[m.next%len(all)])
+		m.next++
+	}
+	return some
+}
+
 // mutations returns copies of a value that differ in one member each.
-func mutations(value any, depth int) []any {
+func (m *mutator) mutations(value any, depth int) []any {
 	if depth > maxDepth {
 		return nil
 	}
 	switch v := value.(type) {
 	case map[string]any:
-		return objectMutations(v, depth)
+		return m.object(v, depth)
 	case []any:
-		return listMutations(v, depth)
+		return m.list(v, depth)
 	}
 	return nil
 }
 
-func objectMutations(object map[string]any, depth int) []any {
+func (m *mutator) object(object map[string]any, depth int) []any {
 	var out []any
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		without := maps.Clone(object)
 		delete(without, name)
 		out = append(out, without)
-		for _, value := range instead() {
+		for _, value := range m.instead() {
 			out = append(out, with(object, name, value))
 		}
-		for _, value := range mutations(object[name], depth+1) {
+		for _, value := range m.mutations(object[name], depth+1) {
 			out = append(out, with(object, name, value))
 		}
 		renamed := maps.Clone(without)
@@ -150,13 +169,13 @@ func with(object map[string]any, name string, value any) map[string]any {
 	return c
 }
 
-// listMutations mutates only the first element: they are of one kind.
-func listMutations(list []any, depth int) []any {
+// list mutates only the first element: they are of one kind.
+func (m *mutator) list(list []any, depth int) []any {
 	if len(list) == 0 {
 		return nil
 	}
 	out := []any{list[1:], append(slices.Clone(list), list...)}
-	for _, value := range append(instead(), mutations(list[0], depth+1)...) {
+	for _, value := range append(m.instead(), m.mutations(list[0], depth+1)...) {
 		c := slices.Clone(list)
 		c[0] = value
 		out = append(out, c)

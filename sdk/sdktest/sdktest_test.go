@@ -142,7 +142,7 @@ func TestEveryGapInADescriptionIsNoticed(t *testing.T) {
 }
 
 func TestHostileBodiesChangeEveryMember(t *testing.T) {
-	bodies := hostile([]byte(`{"a":{"b":[1,{"c":"x"}]}}`))
+	bodies := hostile([]byte(`{"a":{"b":[1,{"c":"x"}]}}`), len(instead()))
 	for name, want := range map[string]string{
 		"removed":        `{}`,
 		"emptied":        `{"a":null}`,
@@ -156,6 +156,20 @@ func TestHostileBodiesChangeEveryMember(t *testing.T) {
 		if !slices.ContainsFunc(bodies, func(b []byte) bool { return string(b) == want }) {
 			t.Errorf("%s: no body %s", name, want)
 		}
+	}
+}
+
+func TestSeveralMembersMeetEveryValue(t *testing.T) {
+	met := map[int]bool{}
+	m := mutator{values: 3}
+	for range len(instead()) {
+		from := m.next
+		for i := range m.instead() {
+			met[(from+i)%len(instead())] = true
+		}
+	}
+	if len(met) != len(instead()) {
+		t.Errorf("met %d values, want %d", len(met), len(instead()))
 	}
 }
 
