@@ -9,10 +9,12 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 
 	"bellcrank.example/core"
+	"bellcrank.example/sdk"
 )
 
 // incidentType is what a condition knows as incident.
@@ -49,7 +51,7 @@ type condition struct {
 // condition checks an expression against an incident of which nothing but the
 // type is known, and compiles it. Nil if there are mistakes.
 func (l *loader) condition(expr hcl.Expression) func(*core.Incident) (bool, error) {
-	if ok := l.checkReferences(expr); !l.checkFields(expr) || !ok {
+	if ok := l.checkReferences(expr); !l.checkFields(expr) || !l.checkWords(expr) || !ok {
 		return nil
 	}
 	variables := map[string]cty.Value{"incident": cty.UnknownVal(incidentType())}
@@ -90,6 +92,56 @@ func (l *loader) checkFields(expr hcl.Expression) bool {
 		}
 	}
 	return ok
+}
+
+// checkWords reports whether the severities and statuses that the expression
+// compares with exist: a mistyped one would never match, and nobody would hear
+// of it.
+func (l *loader) checkWords(expr hcl.Expression) bool {
+	node, ok := expr.(hclsyntax.Node)
+	if !ok {
+		return true // JSON doesn't show its inside
+	}
+	diags := hclsyntax.VisitAll(node, func(node hclsyntax.Node) hcl.Diagnostics {
+		if n, ok := node.(*hclsyntax.BinaryOpExpr); ok && (n.Op == hclsyntax.OpEqual || n.Op == hclsyntax.OpNotEqual) {
+			return append(checkWord(n.LHS, n.RHS), checkWord(n.RHS, n.LHS)...)
+		}
+		return nil
+	})
+	l.note(diags)
+	return !diags.HasErrors()
+}
+
+func checkWord(field, word hcl.Expression) hcl.Diagnostics {
+	t, diags := hcl.AbsTraversalForExpr(field)
+	if diags.HasErrors() || t.RootName() != "incident" || len(names(t)) != 1 {
+		return nil
+	}
+	name := names(t)[0]
+	known, ok := knownWords()[name]
+	v, diags := word.Value(nil)
+	if !ok || diags.HasErrors() || v.IsNull() || v.Type() != cty.String {
+		return nil
+	}
+	err := among(v.AsString(), known)
+	if err == nil {
+		return nil
+	}
+	return hcl.Diagnostics{{
+		Severity: hcl.DiagError, Summary: "Unknown " + name, Detail: sentence(err), Subject: word.Range().Ptr(),
+	}}
+}
+
+// knownWords are the values of those fields that have only a few.
+func knownWords() map[string][]string {
+	var severities []string
+	for _, s := range sdk.Severities() {
+		severities = append(severities, string(s))
+	}
+	return map[string][]string{
+		"severity": severities,
+		"status":   {string(core.Investigating), string(core.Acknowledged), string(core.Resolved)},
+	}
 }
 
 // collect notes what the expression reads, so that no more of an incident is

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -105,29 +104,4 @@ func place(d *hcl.Diagnostic) hcl.Range {
 		return hcl.Range{Filename: "\xff"}
 	}
 	return *d.Subject
-}
-
-// looksSecret finds quoted text that is given to a name which promises a
-// secret. It is all there is to go by in a file that can't be parsed.
-var looksSecret = regexp.MustCompile(`(?i)\b(?:value|url|[a-z_]*(?:secret|token|password|key)s?)"?\s*[=:]\s*\[?\s*"((?:[^"\\\n]|\\.)*)`)
-
-// masked returns the file with what shall not be shown as stars, so that lines
-// and columns stay.
-func masked(f *hcl.File, ranges []hcl.Range) *hcl.File {
-	src := slices.Clone(f.Bytes)
-	for _, m := range looksSecret.FindAllSubmatchIndex(f.Bytes, -1) {
-		stars(src, m[2], m[3])
-	}
-	for _, r := range ranges {
-		stars(src, r.Start.Byte, r.End.Byte)
-	}
-	return &hcl.File{Body: f.Body, Bytes: src, Nav: f.Nav}
-}
-
-func stars(src []byte, from, to int) {
-	for i := from; i < min(to, len(src)); i++ {
-		if src[i] != '\n' && src[i] != '"' {
-			src[i] = '*'
-		}
-	}
 }

@@ -38,10 +38,12 @@ func pure() map[string]function.Function {
 
 // functions are those that a file may call while it is loaded.
 func (l *loader) functions(file string) map[string]function.Function {
-	all := pure()
-	all["env"] = l.envFunction()
-	all["file"] = l.fileFunction(file)
-	return all
+	if l.calls[file] == nil {
+		all := pure()
+		all["env"], all["file"] = l.envFunction(), l.fileFunction(file)
+		l.calls[file] = all
+	}
+	return l.calls[file]
 }
 
 // envFunction is env(NAME, [DEFAULT]). A variable that isn't set is a mistake

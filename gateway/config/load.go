@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/destination"
@@ -24,7 +25,8 @@ type loader struct {
 	declared map[string]map[string]hcl.Range // kind -> name, "/" between two labels -> place
 	order    map[string][]string             // kind -> names in order
 	locals   map[string]*local
-	refs     map[string]cty.Value // what destination, retry and plugin stand for
+	refs     map[string]cty.Value                    // what destination, retry and plugin stand for
+	calls    map[string]map[string]function.Function // by file
 	retries  map[string]core.Retry
 	keys     map[[32]byte]hcl.Range // routing keys, hashed
 	used     map[string]bool        // destinations that somebody leads to
@@ -66,6 +68,7 @@ func newLoader(src Source) *loader {
 		declared: map[string]map[string]hcl.Range{},
 		order:    map[string][]string{},
 		locals:   map[string]*local{},
+		calls:    map[string]map[string]function.Function{},
 		retries:  map[string]core.Retry{"default": core.DefaultRetry()},
 		keys:     map[[32]byte]hcl.Range{},
 		used:     map[string]bool{},

@@ -360,6 +360,37 @@ func TestAValidConfigurationShowsNoSecretEither(t *testing.T) {
 	}
 }
 
+func TestJSONIsReadLikeHCL(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.hcl.json")
+	writeFile(t, path, `{
+  "integration": {"custom": {"a": {"routing_key": {
+    "env": {"value": "${env(\"KEY_A\")}"},
+    "literal": {"value": "hunter2-hunter2-hunter2"},
+    "missing": {"value": "${env(\"MISSING\")}"}
+  }}}},
+  "destination": {"log": {"a": {"retry": "${retry.defaults}"}, "b": {"notify": true}}},
+  "route": {"one": {"when": "${incident.test}", "to": ["log/a"]}, "rest": {"to": "${[destination.log.a]}"}}
+}`)
+	c, d := Load(source(path))
+	var shown strings.Builder
+	if err := d.Write(&shown, 80, false); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "problems", lines(d), strings.Join([]string{
+		"warning x.hcl.json:4,26: Secret in the file; Whoever can read the file can use it. Keep it elsewhere and write env(\"NAME\") or file(\"PATH\").",
+		"error x.hcl.json:4,26: Invalid routing key; A key needs 24 characters, this one has 23.",
+		"error x.hcl.json:5,34: Invalid function argument; Invalid value for \"name\" parameter: environment variable MISSING isn't set.",
+		"error x.hcl.json:7,45: Unknown retry; There is no retry defaults; did you mean default?",
+	}, "\n"))
+	if strings.Contains(shown.String(), "hunter2") {
+		t.Errorf("a secret is shown:\n%s", shown.String())
+	}
+	same(t, "key", c.Integrations[0].Keys[0].Value.Reveal(), "key-a-0123456789abcdefghij")
+	if ok, err := c.Routes[0].When(&core.Incident{Test: true}); !ok || err != nil {
+		t.Errorf("when = %v, %v; want true", ok, err)
+	}
+}
+
 func TestCheckingMakesNoSenders(t *testing.T) {
 	src := source("../../configs/bellcrank.hcl")
 	var made []string

@@ -9,7 +9,6 @@ import (
 
 	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -206,71 +205,4 @@ func suggestion(given string, known []string) string {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %s?", best)
-}
-
-// hide notes the text that is written out in an expression which gives a
-// secret, and reports whether there is any. The arguments of env and file are
-// none.
-func (l *loader) hide(expr hcl.Expression) bool {
-	found := l.hideLiterals(expr)
-	for _, t := range expr.Variables() {
-		steps := names(t)
-		if t.RootName() != "local" || len(steps) == 0 {
-			continue
-		}
-		if one := l.locals[steps[0]]; one != nil && !one.hidden {
-			one.hidden = true // before its own locals, which may be circular
-			found = l.hide(one.attr.Expr) || found
-		}
-	}
-	return found
-}
-
-func (l *loader) hideLiterals(expr hcl.Expression) bool {
-	node, ok := expr.(hclsyntax.Node)
-	if !ok { // JSON
-		v, diags := expr.Value(&hcl.EvalContext{}) // without a context it is all literal
-		if diags.HasErrors() || v.IsNull() {
-			return false
-		}
-		l.hideRange(expr.Range())
-		return true
-	}
-	w := literals{l: l}
-	// The walker reports nothing.
-	_ = hclsyntax.Walk(node, &w)
-	return w.found
-}
-
-func (l *loader) hideRange(at hcl.Range) {
-	l.secrets[at.Filename] = append(l.secrets[at.Filename], at)
-}
-
-// literals walks an expression for texts outside of function calls.
-type literals struct {
-	l     *loader
-	calls int
-	found bool
-}
-
-// Enter is called before a node's children.
-func (w *literals) Enter(node hclsyntax.Node) hcl.Diagnostics {
-	switch n := node.(type) {
-	case *hclsyntax.FunctionCallExpr:
-		w.calls++
-	case *hclsyntax.LiteralValueExpr:
-		if w.calls == 0 && n.Val.Type() == cty.String && n.Val.AsString() != "" {
-			w.found = true
-			w.l.hideRange(n.SrcRange)
-		}
-	}
-	return nil
-}
-
-// Exit is called after a node's children.
-func (w *literals) Exit(node hclsyntax.Node) hcl.Diagnostics {
-	if _, ok := node.(*hclsyntax.FunctionCallExpr); ok {
-		w.calls--
-	}
-	return nil
 }

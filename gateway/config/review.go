@@ -2,6 +2,7 @@ package config
 
 import (
 	"path/filepath"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -12,7 +13,7 @@ func (l *loader) review() {
 	if l.cfg.Storage.Path == "" {
 		l.cfg.Storage.Path = filepath.Join(l.cfg.DataDir, "bellcrank.db")
 	}
-	if l.cfg.Ingest.Address == l.cfg.Admin.Address {
+	if a := l.cfg.Ingest.Address; a == l.cfg.Admin.Address && !strings.HasSuffix(a, ":0") {
 		l.errorf(l.blockAt("listener", "admin"), "Shared address", "The listeners \"ingest\" and \"admin\" can't both be at %s.", l.cfg.Ingest.Address)
 	}
 	if !l.catchAll {

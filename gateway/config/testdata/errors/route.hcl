@@ -44,6 +44,10 @@ route "f" {
   when = incident.labels.team == local.tem # error 34: no local tem
   to   = [destination.log.a]
 }
+route "h" {
+  when = incident.severity == "critical" || "Resolved" != incident.status # error 31: did you mean Critical? # error 45: did you mean resolved?
+  to   = [destination.log.a]
+}
 route "g" {          # error 1: No catch-all route
   when     = incidnt.test            # error 14: Unknown variable
   to       = [destination.log.a]
