@@ -1,0 +1,226 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"bellcrank.example/sdk"
+	"bellcrank.example/sdk/internal/wire"
+	"bellcrank.example/sdk/internal/wire/adapterv1"
+)
+
+// defaultConcurrency is how many calls an adapter takes at once if it doesn't
+// say.
+const defaultConcurrency = 64
+
+// server answers the gateway's calls with an adapter.
+type server struct {
+	adapterv1.UnimplementedPluginServer
+	adapterv1.UnimplementedAdapterServer
+
+	adapter  sdk.Adapter
+	info     sdk.Info
+	stderr   *os.File
+	restore  sync.Once
+	inFlight atomic.Int64
+	grpc     atomic.Pointer[grpc.Server]
+
+	mu       sync.RWMutex
+	settings map[string]json.RawMessage // by integration
+}
+
+func newServer(a sdk.Adapter, stderr *os.File) *server {
+	s := &server{adapter: a, info: a.Describe(), stderr: stderr, settings: map[string]json.RawMessage{}}
+	if s.info.Concurrency <= 0 {
+		s.info.Concurrency = defaultConcurrency
+	}
+	return s
+}
+
+func (s *server) grpcServer(options []grpc.ServerOption) *grpc.Server {
+	g := grpc.NewServer(append(options,
+		grpc.MaxRecvMsgSize(wire.MaxRequest),
+		grpc.MaxSendMsgSize(wire.MaxAnswer),
+		grpc.UnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			s.restoreOutput()
+			return next(ctx, request)
+		}),
+	)...)
+	s.grpc.Store(g)
+	return g
+}
+
+func (s *server) register(g *grpc.Server) {
+	adapterv1.RegisterPluginServer(g, s)
+	adapterv1.RegisterAdapterServer(g, s)
+}
+
+// restoreOutput sends what the adapter prints straight to the log: through
+// go-plugin's pipes the last words before a crash would be lost. The first call
+// comes after go-plugin has set its pipes, so there is no race with it.
+func (s *server) restoreOutput() {
+	s.restore.Do(func() { os.Stdout, os.Stderr = s.stderr, s.stderr })
+}
+
+// Describe answers with the adapter's description.
+func (s *server) Describe(context.Context, *adapterv1.DescribeRequest) (*adapterv1.DescribeResponse, error) {
+	blob, err := json.Marshal(s.info)
+	if err != nil {
+		return nil, status.Errorf(codes.Internal, "encode description: %v", err)
+	}
+	return &adapterv1.DescribeResponse{
+		InfoJson: blob, Capabilities: capabilities(), ContractMinor: wire.ContractMinor, Sdk: "go",
+	}, nil
+}
+
+// Configure keeps an integration's settings until the next Configure or
+// Release.
+func (s *server) Configure(_ context.Context, m *adapterv1.ConfigureRequest) (*adapterv1.ConfigureResponse, error) {
+	settings := m.GetSettingsJson()
+	if len(settings) > 0 && !json.Valid(settings) {
+		return &adapterv1.ConfigureResponse{Diagnostics: []*adapterv1.Diagnostic{{Message: "the settings are not JSON"}}}, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settings[m.GetInstance()] = settings
+	return &adapterv1.ConfigureResponse{}, nil
+}
+
+// Release forgets an integration's settings.
+func (s *server) Release(_ context.Context, m *adapterv1.ReleaseRequest) (*adapterv1.ReleaseResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.settings, m.GetInstance())
+	return &adapterv1.ReleaseResponse{}, nil
+}
+
+// Adapt answers one request. The adapter runs in a goroutine of its own, whose
+// end, unlike this one's, can be told from an answer.
+func (s *server) Adapt(ctx context.Context, m *adapterv1.AdaptRequest) (*adapterv1.AdaptResponse, error) {
+	answers := make(chan *adapterv1.AdaptResponse, 1)
+	go s.answer(ctx, m, func(answer *adapterv1.AdaptResponse) { answers <- answer })
+	return fit(<-answers, wire.MaxAnswer, false), nil
+}
+
+// Exchange answers requests as they come, each in a goroutine of its own, so
+// that a slow one holds up nobody. It reads no further while the declared
+// number is being worked on.
+func (s *server) Exchange(stream grpc.BidiStreamingServer[adapterv1.AdaptRequest, adapterv1.AdaptResponse]) error {
+	s.restoreOutput()
+	var (
+		calls   sync.WaitGroup
+		sending sync.Mutex
+		slots   = make(chan struct{}, s.info.Concurrency)
+	)
+	defer calls.Wait()
+	send := func(answer *adapterv1.AdaptResponse) {
+		answer = fit(answer, wire.MaxExchangeAnswer, true)
+		sending.Lock()
+		defer sending.Unlock()
+		// An error here is the stream's end, which Recv reports too.
+		_ = stream.Send(answer)
+	}
+	for {
+		m, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		slots <- struct{}{}
+		calls.Go(func() {
+			defer func() { <-slots }()
+			s.answer(stream.Context(), m, send)
+		})
+	}
+}
+
+// fit replaces an answer that has more than limit bytes: on a stream its error
+// would end the calls of everybody else. What is too large for the stream may
+// be asked for again by Adapt.
+func fit(m *adapterv1.AdaptResponse, limit int, again bool) *adapterv1.AdaptResponse {
+	size := proto.Size(m)
+	if size <= limit {
+		return m
+	}
+	return failed(m, &adapterv1.Failure{
+		Code: adapterv1.FailureCode_FAILURE_CODE_TOO_LARGE, Oversize: again,
+		Message: fmt.Sprintf("the answer has %d bytes, %d are the most", size, limit),
+	})
+}
+
+// failed makes the answer to a call a failure.
+func failed(m *adapterv1.AdaptResponse, f *adapterv1.Failure) *adapterv1.AdaptResponse {
+	return &adapterv1.AdaptResponse{
+		Call: m.GetCall(), Id: m.GetId(), Outcome: &adapterv1.AdaptResponse_Failure{Failure: f},
+	}
+}
+
+// answer calls the adapter and delivers what it says. A panic, or the end of
+// the goroutine, costs this request alone; its stack goes to the log.
+func (s *server) answer(ctx context.Context, m *adapterv1.AdaptRequest, deliver func(*adapterv1.AdaptResponse)) {
+	s.inFlight.Add(1)
+	defer s.inFlight.Add(-1)
+	if nanos := m.GetDeadlineUnixNano(); nanos != 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, time.Unix(0, nanos))
+		defer cancel()
+	}
+	answer := &adapterv1.AdaptResponse{Call: m.GetCall(), Id: m.GetId()}
+	err := errors.New("the adapter ended its goroutine")
+	defer func() {
+		if cause := recover(); cause != nil {
+			fmt.Fprintf(s.stderr, "panic in request %s: %v\n%s", m.GetId(), cause, debug.Stack())
+			err = fmt.Errorf("the adapter panicked: %v", cause)
+		}
+		if err != nil {
+			answer = failed(answer, wire.FromFailure(failureOf(err)))
+		}
+		deliver(answer)
+	}()
+	var result *adapterv1.Result
+	if result, err = s.adapt(ctx, m); err == nil {
+		answer.Outcome = &adapterv1.AdaptResponse_Result{Result: result}
+	}
+}
+
+func (s *server) adapt(ctx context.Context, m *adapterv1.AdaptRequest) (*adapterv1.Result, error) {
+	request, err := wire.ToRequest(m)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	request.Settings = s.settings[request.Integration]
+	s.mu.RUnlock()
+	result, err := s.adapter.Adapt(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	return wire.FromResult(result), nil
+}
+
+// maxCause bounds the text of an adapter's own errors, in bytes.
+const maxCause = 1 << 10
+
+// failureOf says whose fault an error is: the adapter's, if it doesn't say.
+func failureOf(err error) *sdk.Failure {
+	if f, ok := errors.AsType[*sdk.Failure](err); ok && f != nil {
+		return f
+	}
+	message := err.Error()
+	return &sdk.Failure{Code: sdk.Internal, Message: message[:min(len(message), maxCause)]}
+}
