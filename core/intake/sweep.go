@@ -39,7 +39,7 @@ func (in *Intake) Run(ctx context.Context) error {
 		if in.cfg.Now().Sub(began) < patience {
 			continue
 		}
-		if err := in.tell(ctx); err != nil && ctx.Err() == nil {
+		if err := in.Tell(ctx); err != nil && ctx.Err() == nil {
 			in.cfg.Logger.Error("raise fallback incidents", "err", err)
 		}
 	}
@@ -164,9 +164,9 @@ func (in *Intake) claim(ctx context.Context, c core.Change, from int) error {
 	return err
 }
 
-// tell raises or joins the fallback incident for requests that nobody could
+// Tell raises or joins the fallback incident for requests that nobody could
 // adapt for too long: an adapter that is down must not silence its vendor.
-func (in *Intake) tell(ctx context.Context) error {
+func (in *Intake) Tell(ctx context.Context) error {
 	neglected, err := in.cfg.Store.Neglected(ctx, in.cfg.Now().Add(-patience), sweepBatch)
 	if err != nil {
 		return fmt.Errorf("list neglected requests: %w", err)

@@ -1,0 +1,314 @@
+// Package app is the composition root: it builds every part of the gateway
+// from the configuration, runs them together, swaps the configuration on a
+// reload, and stops them in the order that loses nothing.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"bellcrank.example/core"
+	"bellcrank.example/core/dispatch"
+	"bellcrank.example/core/intake"
+	"bellcrank.example/core/pluginhost"
+	"bellcrank.example/core/store"
+	"bellcrank.example/core/store/engine"
+	"bellcrank.example/gateway/admin"
+	"bellcrank.example/gateway/config"
+	"bellcrank.example/gateway/server"
+	"bellcrank.example/gateway/webhook"
+)
+
+// Config holds what a gateway needs. Load is required.
+type Config struct {
+	Load    func() (*config.Config, error) // reads the configuration; called again on a reload
+	Specs   func(*config.Config) ([]pluginhost.Spec, error)
+	Version string
+	Started func(ingest, admin string) // is told when both listeners accept; may be nil
+	// Logger makes the log that the configuration asks for; slog.Default if nil.
+	Logger func(config.Telemetry) *slog.Logger
+}
+
+// Gateway is everything that runs.
+type Gateway struct {
+	cfg        Config
+	log        *slog.Logger
+	current    atomic.Pointer[setup]
+	pepper     core.Secret
+	generation int64
+
+	store      *store.Store
+	plugins    *pluginhost.Host
+	intake     *intake.Intake
+	dispatcher *dispatch.Dispatcher
+	ingest     *server.Server
+	admin      *server.Server
+	stopping   atomic.Bool
+}
+
+// stopTimeout bounds a shutdown.
+const stopTimeout = 20 * time.Second
+
+// Run builds a gateway and runs it until ctx ends or a part fails. reload is
+// received from whenever the configuration shall be read again.
+func Run(ctx context.Context, cfg Config, reload <-chan struct{}) error {
+	loaded, err := cfg.Load()
+	if err != nil {
+		return err
+	}
+	g := &Gateway{cfg: cfg, log: slog.Default()}
+	if cfg.Logger != nil {
+		g.log = cfg.Logger(loaded.Telemetry)
+	}
+	if err := g.open(ctx, loaded); err != nil {
+		return err
+	}
+	defer g.store.Close()
+	return g.run(ctx, loaded, reload)
+}
+
+// open makes every part, from the inside out. Nothing runs yet.
+func (g *Gateway) open(ctx context.Context, c *config.Config) error {
+	if err := prepareDataDir(c.DataDir); err != nil {
+		return err
+	}
+	var err error
+	if g.pepper, err = secretFile(filepath.Join(c.DataDir, pepperFile)); err != nil {
+		return err
+	}
+	token := c.AdminToken
+	if token.Empty() {
+		if token, err = secretFile(filepath.Join(c.DataDir, tokenFile)); err != nil {
+			return err
+		}
+	}
+	s, err := g.newSetup(c)
+	if err != nil {
+		return err
+	}
+	g.current.Store(s)
+	specs, err := g.cfg.Specs(c)
+	if err != nil {
+		return err
+	}
+	g.plugins, err = pluginhost.New(pluginhost.Config{
+		Plugins: specs, RunDir: filepath.Join(c.DataDir, runFolder), Logger: g.log.With("part", "plugins"), Now: Now,
+	})
+	if err != nil {
+		return fmt.Errorf("plugins: %w", err)
+	}
+	if err := g.openStore(ctx, c); err != nil {
+		return err
+	}
+	g.intake = intake.New(intake.Config{
+		Store: g.store, Adapters: g.plugins, NewID: g.store.NewID, Now: Now, Logger: g.log.With("part", "intake"),
+		Integrations: func() map[string]*core.Integration { return g.current.Load().integrations },
+	})
+	g.dispatcher = dispatch.New(dispatch.Config{
+		Store: g.store, NewID: g.store.NewID, Destinations: c.Destinations, PublicURL: c.PublicURL,
+		Now: Now, Logger: g.log.With("part", "dispatch"), Notice: g.notice,
+	})
+	g.openListeners(c, token)
+	return nil
+}
+
+// successorWait is how long a gateway waits for its predecessor to let go of
+// the data directory.
+const successorWait = 25 * time.Second
+
+func (g *Gateway) openStore(ctx context.Context, c *config.Config) error {
+	dir := c.DataDir
+	if c.Storage.Path != "" {
+		if filepath.Base(c.Storage.Path) != databaseFile {
+			return fmt.Errorf("storage: the database's name is %s; %s has another", databaseFile, c.Storage.Path)
+		}
+		dir = filepath.Dir(c.Storage.Path)
+	}
+	var err error
+	g.store, err = store.Open(ctx, store.Config{
+		URL:       "sqlite:" + dir,
+		Routes:    func() core.Routes { return g.current.Load().routes },
+		Owed:      g.owed,
+		LockWait:  successorWait,
+		Retention: engine.Retention{Requests: c.Retention.RawPayloads, Attempts: c.Retention.Deliveries, Incidents: c.Retention.Incidents},
+		Now:       Now, Logger: g.log.With("part", "store"),
+	})
+	if err != nil {
+		return fmt.Errorf("open store: %w", err)
+	}
+	return nil
+}
+
+// owed is told of new deliveries, by the store's writer. That doesn't run
+// before there is a dispatcher.
+func (g *Gateway) owed(destinations []string) { g.dispatcher.Wake(destinations) }
+
+func (g *Gateway) openListeners(c *config.Config, token core.Secret) {
+	metrics := admin.NewMetrics(g.cfg.Version)
+	g.ingest = server.New(g.serverConfig("ingest", c.Ingest, c.Telemetry))
+	webhook.Register(g.ingest.Router(), webhook.Config{
+		Keys: g.keys, Intake: g.intake, Refuse: g.store.Refuse, PublicURL: c.PublicURL,
+		TrustedProxies: c.Ingest.TrustedProxies, BodyBudget: c.Ingest.MaxBodies,
+		Observe: func(o webhook.Outcome) { metrics.Webhook(o.Integration, o.Status, o.Code, o.Took, o.Bytes) },
+		Now:     Now, Logger: g.log.With("part", "ingest"),
+	})
+	g.admin = server.New(g.serverConfig("admin", c.Admin, c.Telemetry))
+	admin.Register(g.admin.Router(), admin.Config{
+		Token: token, Store: g.store, Version: g.cfg.Version, PublicURL: c.PublicURL,
+		Integrations: func() []*core.Integration { return g.current.Load().config.Integrations },
+		Destinations: func() []*core.Destination { return g.current.Load().config.Destinations },
+		Plugins:      g.pluginList, Tester: tester{intake: g.intake, now: Now}, Ready: g.ready, Metrics: metrics,
+		Now: Now, Logger: g.log.With("part", "admin"),
+	})
+}
+
+func (g *Gateway) serverConfig(name string, l config.Listener, t config.Telemetry) server.Config {
+	access := slog.LevelInfo
+	if !t.AccessLog {
+		access = slog.LevelDebug
+	}
+	return server.Config{
+		Name: name, ReadTimeout: l.ReadTimeout, WriteTimeout: l.WriteTimeout, IdleTimeout: l.IdleTimeout,
+		HeaderBytes: int(l.MaxHeader), Connections: l.MaxConnections, PerAddress: l.MaxConnectionsPerIP,
+		TrustedProxies: l.TrustedProxies, AccessLevel: access, Now: Now, Logger: g.log.With("part", name),
+	}
+}
+
+// ready says why the gateway isn't ready, besides what the store says.
+func (g *Gateway) ready() error {
+	if g.stopping.Load() {
+		return errors.New("shutting down")
+	}
+	return nil
+}
+
+// notice tells of deliveries given up and destinations disabled.
+func (g *Gateway) notice(n dispatch.Notice) {
+	g.log.Error("deliveries need somebody", "destination", n.Destination, "disabled", string(n.Disabled),
+		"dead", n.Dead, "err", n.Error, "from", n.From, "to", n.To)
+}
+
+// run runs every part. They stop one after the other: who makes work before
+// who finishes it.
+func (g *Gateway) run(ctx context.Context, c *config.Config, reload <-chan struct{}) error {
+	ingest, admin, err := listen(ctx, c)
+	if err != nil {
+		return err
+	}
+	parts := newParts(ctx)
+	parts.start("plugins", g.plugins.Run)
+	parts.start("store", g.store.Run)
+	parts.start("intake", g.intake.Run)
+	parts.start("admin", func(ctx context.Context) error { return g.admin.Serve(ctx, admin) })
+	parts.start("ingest", func(ctx context.Context) error { return g.ingest.Serve(ctx, ingest) })
+	parts.start("dispatch", g.dispatcher.Run)
+	g.log.Info("serving", "ingest", ingest.Addr().String(), "admin", admin.Addr().String(), "version", g.cfg.Version)
+	if g.cfg.Started != nil {
+		g.cfg.Started(ingest.Addr().String(), admin.Addr().String())
+	}
+	for {
+		select {
+		case <-reload:
+			g.reload()
+			continue
+		case <-parts.failed():
+		case <-ctx.Done():
+		}
+		break
+	}
+	g.stopping.Store(true)
+	g.ingest.Drain()
+	g.log.Info("stopping")
+	// Attempts under way end while the door still serves; then nothing new
+	// comes in, what is in is finished, and only then the plugins go.
+	return parts.stop(stopTimeout, "dispatch", "ingest", "intake", "admin", "store", "plugins")
+}
+
+func listen(ctx context.Context, c *config.Config) (ingest, admin net.Listener, err error) {
+	var lc net.ListenConfig
+	if ingest, err = lc.Listen(ctx, "tcp", c.Ingest.Address); err != nil {
+		return nil, nil, fmt.Errorf("listener ingest: %w", err)
+	}
+	if admin, err = lc.Listen(ctx, "tcp", c.Admin.Address); err != nil {
+		ingest.Close()
+		return nil, nil, fmt.Errorf("listener admin: %w", err)
+	}
+	return ingest, admin, nil
+}
+
+// parts runs the parts of the gateway, each with a context of its own, so that
+// they can be stopped one by one.
+type parts struct {
+	group *errgroup.Group
+	ctx   context.Context // ends when a part has failed
+	base  context.Context // of the parts
+	stops map[string]context.CancelFunc
+	done  map[string]chan struct{}
+}
+
+func newParts(ctx context.Context) *parts {
+	base := context.WithoutCancel(ctx)
+	group, failed := errgroup.WithContext(base)
+	return &parts{group: group, ctx: failed, base: base, stops: map[string]context.CancelFunc{}, done: map[string]chan struct{}{}}
+}
+
+// start runs a part. One that ends before it is stopped has failed.
+func (p *parts) start(name string, run func(context.Context) error) {
+	ctx, stop := context.WithCancel(p.base)
+	done := make(chan struct{})
+	p.stops[name], p.done[name] = stop, done
+	p.group.Go(func() error {
+		defer close(done)
+		err := run(ctx)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", name, err)
+		case ctx.Err() == nil:
+			return fmt.Errorf("%s ended by itself", name)
+		}
+		return nil
+	})
+}
+
+// failed is closed when a part has failed.
+func (p *parts) failed() <-chan struct{} { return p.ctx.Done() }
+
+// stop stops the parts in order, each when the one before has ended, within
+// the time for all of them. It returns the first error of a part.
+func (p *parts) stop(limit time.Duration, names ...string) error {
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	expired := false
+	for _, name := range names {
+		p.stops[name]()
+		if expired {
+			continue
+		}
+		select {
+		case <-p.done[name]:
+		case <-deadline.C:
+			expired = true // the others are told at once
+		}
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- p.group.Wait() }()
+	last := time.NewTimer(time.Second)
+	defer last.Stop()
+	if expired {
+		select {
+		case err := <-ended:
+			return err
+		case <-last.C:
+			return errors.New("parts of the gateway didn't stop in time")
+		}
+	}
+	return <-ended
+}

@@ -1,0 +1,428 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bellcrank.example/gateway/admin"
+	"bellcrank.example/gateway/app"
+)
+
+// filters are the flags of a list.
+type filters struct {
+	values map[string]*string
+	limit  int
+}
+
+// addFilters gives a list command its flags, by name and explanation.
+func addFilters(cmd *cobra.Command, flags ...[2]string) *filters {
+	f := &filters{values: map[string]*string{}}
+	for _, flag := range flags {
+		f.values[flag[0]] = cmd.Flags().String(flag[0], "", flag[1])
+	}
+	cmd.Flags().IntVar(&f.limit, "limit", 50, "how many, 500 at most")
+	return f
+}
+
+func (f *filters) query() url.Values {
+	query := url.Values{"limit": {strconv.Itoa(f.limit)}}
+	for name, value := range f.values {
+		if *value != "" {
+			query.Set(name, *value)
+		}
+	}
+	return query
+}
+
+func (a *console) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "say how the gateway is",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := get[admin.Status](cmd.Context(), "/v1/status", nil)
+			if err != nil {
+				return err
+			}
+			if err := a.show(s, func() { a.printStatus(s) }); err != nil {
+				return err
+			}
+			if !s.Ready {
+				return &exitError{code: exitGateway}
+			}
+			return nil
+		},
+	}
+}
+
+// show prints a value as JSON if that was asked for, else as people like it.
+func (a *console) show(value any, people func()) error {
+	if a.json {
+		return a.printJSON(value)
+	}
+	people()
+	return nil
+}
+
+func (a *console) printStatus(s admin.Status) {
+	state := "ready"
+	if !s.Ready {
+		state = "NOT READY: " + s.Problem
+	}
+	fmt.Fprintf(a.out, "%s, version %s, up since %s\n", state, s.Version, s.StartedAt.Format(time.RFC3339))
+	fmt.Fprintf(a.out, "plugins       %d of %d ready\n", s.PluginsReady, s.Plugins)
+	fmt.Fprintf(a.out, "integrations  %d\n", s.Integrations)
+	fmt.Fprintf(a.out, "destinations  %d, %d disabled\n", s.Destinations, s.Disabled)
+	fmt.Fprintf(a.out, "requests      %d open%s\n", s.Backlog.Requests, oldest(s.Backlog.OldestRequest, s.Now))
+	fmt.Fprintf(a.out, "deliveries    %d owed, %d of them parked%s\n", s.Backlog.Deliveries, s.Backlog.Parked, oldest(s.Backlog.OldestDelivery, s.Now))
+}
+
+func oldest(at, now admin.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return ", the oldest from " + ago(at.Time, now.Time)
+}
+
+func (a *console) incidentCommand() *cobra.Command {
+	list := &cobra.Command{Use: "list", Short: "list incidents, newest first", Args: cobra.NoArgs}
+	f := addFilters(list,
+		[2]string{"integration", "TYPE/NAME"}, [2]string{"status", "investigating, acknowledged or resolved"},
+		[2]string{"severity", "Critical, High, Medium, Low or Pre-emptive"}, [2]string{"service", "its service"},
+		[2]string{"since", "last event not before: an age such as 24h, or a time"})
+	open := list.Flags().Bool("open", false, "only those that aren't resolved")
+	list.RunE = func(cmd *cobra.Command, _ []string) error {
+		query := f.query()
+		if *open {
+			query.Set("open", "true")
+		}
+		answer, err := get[struct {
+			Incidents []admin.Incident `json:"incidents"`
+		}](cmd.Context(), "/v1/incidents", query)
+		if err != nil {
+			return err
+		}
+		return a.show(answer.Incidents, func() { a.printIncidents(answer.Incidents) })
+	}
+	show := &cobra.Command{
+		Use: "show INC-n", Short: "show one incident with its history", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := get[admin.IncidentDetail](cmd.Context(), "/v1/incidents/"+url.PathEscape(args[0]), nil)
+			if err != nil {
+				return err
+			}
+			return a.show(d, func() { a.printIncident(d) })
+		},
+	}
+	return group("incident", "incidents", list, show)
+}
+
+func (a *console) printIncidents(list []admin.Incident) {
+	var rows [][]any
+	for _, in := range list {
+		title := in.Title
+		if in.Test {
+			title = "[test] " + title
+		}
+		rows = append(rows, []any{in.ID, string(in.Status), string(in.Severity), in.Count, in.Integration, in.Service, in.LastAt.Format(time.DateTime), clip(title, 60)})
+	}
+	a.printTable([]any{"id", "status", "severity", "count", "integration", "service", "last event (utc)", "title"}, rows)
+}
+
+func (a *console) printIncident(d admin.IncidentDetail) {
+	fmt.Fprintf(a.out, "%s  %s  %s\n%s\n", d.ID, d.Status, d.Severity, d.Title)
+	for _, line := range [][2]string{
+		{"integration", d.Integration}, {"service", d.Service}, {"affected", strings.Join(d.Affected, ", ")},
+		{"source", d.SourceURL}, {"identity", d.IdentityRule + ": " + d.DedupKey},
+		{"severity", string(d.Severity) + " by " + d.SeverityRule + quoted(d.SeverityRaw)},
+		{"count", strconv.Itoa(d.Count)}, {"opened", d.OpenedAt.Format(time.RFC3339)},
+	} {
+		if line[1] != "" {
+			fmt.Fprintf(a.out, "  %-12s %s\n", line[0], line[1])
+		}
+	}
+	if d.Description != "" {
+		fmt.Fprintf(a.out, "\n%s\n", d.Description)
+	}
+	var rows [][]any
+	for _, e := range d.Timeline {
+		rows = append(rows, []any{e.At.Format(time.DateTime), string(e.Action), string(e.Effect), string(e.Severity), e.Request})
+	}
+	fmt.Fprintln(a.out)
+	a.printTable([]any{"at (utc)", "said", "effect", "severity", "request"}, rows)
+	fmt.Fprintln(a.out)
+	a.printDeliveries(d.Deliveries)
+}
+
+func quoted(s string) string {
+	if s == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%q)", s)
+}
+
+func (a *console) deliveryCommand() *cobra.Command {
+	list := &cobra.Command{Use: "list", Short: "list deliveries, newest first", Args: cobra.NoArgs}
+	f := addFilters(list,
+		[2]string{"destination", "TYPE/NAME"}, [2]string{"incident", "INC-n"},
+		[2]string{"state", "due, leased, parked, delivered, folded, dead or discarded"})
+	list.RunE = func(cmd *cobra.Command, _ []string) error {
+		answer, err := get[struct {
+			Deliveries []admin.Delivery `json:"deliveries"`
+		}](cmd.Context(), "/v1/deliveries", f.query())
+		if err != nil {
+			return err
+		}
+		return a.show(answer.Deliveries, func() { a.printDeliveries(answer.Deliveries) })
+	}
+	show := &cobra.Command{
+		Use: "show ID", Short: "show the attempts at one delivery", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id := strings.TrimPrefix(args[0], "msg_")
+			answer, err := get[struct {
+				Attempts []admin.Attempt `json:"attempts"`
+			}](cmd.Context(), "/v1/deliveries/"+url.PathEscape(id)+"/attempts", nil)
+			if err != nil {
+				return err
+			}
+			return a.show(answer.Attempts, func() { a.printAttempts(answer.Attempts) })
+		},
+	}
+	return group("delivery", "what destinations are owed, and what they got", list, show)
+}
+
+func (a *console) printDeliveries(list []admin.Delivery) {
+	var rows [][]any
+	for _, d := range list {
+		next := ""
+		if !d.NextAt.IsZero() {
+			next = d.NextAt.Format(time.DateTime)
+		}
+		rows = append(rows, []any{d.MessageID, d.Destination, d.Version, string(d.Kind), string(d.State), d.Attempt, next, clip(d.LastError, 60)})
+	}
+	a.printTable([]any{"webhook-id", "destination", "version", "kind", "state", "attempts", "next (utc)", "last error"}, rows)
+}
+
+func (a *console) printAttempts(list []admin.Attempt) {
+	var rows [][]any
+	for _, t := range list {
+		rows = append(rows, []any{t.Number, t.At.Format(time.RFC3339), fmt.Sprintf("%d ms", t.TookMS), t.Status, string(t.Fault), t.Address, clip(cmp.Or(t.Error, t.Snippet), 60)})
+	}
+	a.printTable([]any{"attempt", "at", "took", "status", "fault", "address", "answer"}, rows)
+}
+
+func (a *console) inboxCommand() *cobra.Command {
+	list := &cobra.Command{Use: "list", Short: "list requests, newest first", Args: cobra.NoArgs}
+	f := addFilters(list,
+		[2]string{"integration", "TYPE/NAME"}, [2]string{"state", "open, held, done, ignored, quarantined or rejected"},
+		[2]string{"since", "an age such as 24h, or a time"})
+	list.RunE = func(cmd *cobra.Command, _ []string) error {
+		answer, err := get[struct {
+			Requests []admin.Request `json:"requests"`
+		}](cmd.Context(), "/v1/requests", f.query())
+		if err != nil {
+			return err
+		}
+		return a.show(answer.Requests, func() { a.printRequests(answer.Requests) })
+	}
+	raw := false
+	show := &cobra.Command{
+		Use: "show RECEIPT", Short: "show one request", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := get[admin.Request](cmd.Context(), "/v1/requests/"+url.PathEscape(args[0]), nil)
+			if err != nil {
+				return err
+			}
+			if raw {
+				_, err := a.out.Write(r.Body)
+				return err
+			}
+			return a.printJSON(r)
+		},
+	}
+	show.Flags().BoolVar(&raw, "raw", false, "print only the body, byte for byte as it was sent")
+	return group("inbox", "requests as they came in", list, show)
+}
+
+func (a *console) printRequests(list []admin.Request) {
+	var rows [][]any
+	for _, r := range list {
+		rows = append(rows, []any{r.ID, r.ReceivedAt.Format(time.DateTime), r.Integration, string(r.State), r.Attempt, r.Total, r.Duplicates, clip(r.Reason, 60)})
+	}
+	a.printTable([]any{"receipt", "received (utc)", "integration", "state", "tries", "incidents", "repeats", "reason"}, rows)
+}
+
+func (a *console) integrationCommand() *cobra.Command {
+	list := &cobra.Command{
+		Use: "list", Short: "list integrations", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			all, err := integrations(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.show(all, func() { a.printIntegrations(all) })
+		},
+	}
+	test := &cobra.Command{
+		Use: "test TYPE/NAME", Short: "send the adapter's sample through the whole path, marked as a test", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.test(cmd.Context(), args[0]) },
+	}
+	health := &cobra.Command{
+		Use: "health [TYPE/NAME]", Short: "say how integrations did over the last 24 hours", Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return a.health(cmd.Context(), "integrations", args)
+			}
+			all, err := integrations(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.health(cmd.Context(), "integrations", ids(all, func(i admin.Integration) string { return i.ID }))
+		},
+	}
+	return group("integration", "monitoring tools that may send to us", list, test, health)
+}
+
+func integrations(ctx context.Context) ([]admin.Integration, error) {
+	answer, err := get[struct {
+		Integrations []admin.Integration `json:"integrations"`
+	}](ctx, "/v1/integrations", nil)
+	return answer.Integrations, err
+}
+
+func ids[T any](list []T, id func(T) string) []string {
+	var out []string
+	for _, item := range list {
+		out = append(out, id(item))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (a *console) printIntegrations(all []admin.Integration) {
+	var rows [][]any
+	for _, in := range all {
+		keys := ids(in.Keys, func(k admin.Key) string {
+			if k.Expired {
+				return k.ID + " (expired)"
+			}
+			return k.ID
+		})
+		rows = append(rows, []any{in.ID, in.State, in.Adapter, in.Verification, strings.Join(keys, ", "), in.URL})
+	}
+	a.printTable([]any{"integration", "state", "adapter", "verification", "keys", "url"}, rows)
+}
+
+// test sends a test request and fails unless its events were applied.
+func (a *console) test(ctx context.Context, ref string) error {
+	kind, name, err := splitRef(ref)
+	if err != nil {
+		return err
+	}
+	r, err := post[admin.Receipt](ctx, "/v1/integrations/"+url.PathEscape(kind)+"/"+url.PathEscape(name)+"/test")
+	if err != nil {
+		return err
+	}
+	err = a.show(r, func() {
+		fmt.Fprintf(a.out, "receipt %s: %s", r.ID, r.State)
+		if len(r.Incidents) > 0 {
+			fmt.Fprintf(a.out, ", %s (marked as a test)", strings.Join(r.Incidents, ", "))
+		}
+		fmt.Fprintln(a.out)
+	})
+	if err == nil && r.State != "done" {
+		return &exitError{exitGateway, errors.New(cmp.Or(r.Reason, "the adapter has not answered yet"))}
+	}
+	return err
+}
+
+func (a *console) destinationCommand() *cobra.Command {
+	list := &cobra.Command{
+		Use: "list", Short: "list destinations", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			all, err := destinations(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.show(all, func() { a.printDestinations(all) })
+		},
+	}
+	health := &cobra.Command{
+		Use: "health [TYPE/NAME]", Short: "say how destinations did over the last 24 hours", Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return a.health(cmd.Context(), "destinations", args)
+			}
+			all, err := destinations(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.health(cmd.Context(), "destinations", ids(all, func(d admin.Destination) string { return d.ID }))
+		},
+	}
+	return group("destination", "where incident changes go", list, health)
+}
+
+func destinations(ctx context.Context) ([]admin.Destination, error) {
+	answer, err := get[struct {
+		Destinations []admin.Destination `json:"destinations"`
+	}](ctx, "/v1/destinations", nil)
+	return answer.Destinations, err
+}
+
+func (a *console) printDestinations(all []admin.Destination) {
+	var rows [][]any
+	for _, d := range all {
+		state := "active"
+		if !d.Active {
+			state = "disabled (" + string(d.Disabled) + ")"
+		}
+		rows = append(rows, []any{d.ID, state, d.Failures, ago(d.LastSuccess.Time, app.Now()), clip(d.LastError, 60)})
+	}
+	a.printTable([]any{"destination", "state", "failures", "last success", "last error"}, rows)
+}
+
+// health prints a report for each of the named integrations or destinations.
+func (a *console) health(ctx context.Context, kind string, names []string) error {
+	reports := []admin.Health{}
+	for _, id := range names {
+		if _, _, err := splitRef(id); err != nil {
+			return err
+		}
+		h, err := get[admin.Health](ctx, "/v1/"+kind+"/"+id+"/health", nil)
+		if err != nil {
+			return err
+		}
+		reports = append(reports, h)
+	}
+	return a.show(reports, func() { a.printHealth(reports) })
+}
+
+func (a *console) printHealth(reports []admin.Health) {
+	var rows [][]any
+	for _, h := range reports {
+		rate := "–"
+		if h.SuccessRate != nil {
+			rate = fmt.Sprintf("%.1f %%", *h.SuccessRate*100)
+		}
+		rows = append(rows, []any{h.ID, rate, h.OK, h.Failed, ago(h.LastAt.Time, app.Now())})
+	}
+	a.printTable([]any{"name", "success rate (24 h)", "ok", "failed", "last"}, rows)
+	for _, h := range reports {
+		for _, e := range h.Errors {
+			fmt.Fprintf(a.out, "\n%s  %s  %s  %s", e.At.Format(time.RFC3339), h.ID, e.Code, clip(e.Message, 120))
+		}
+	}
+	if slices.ContainsFunc(reports, func(h admin.Health) bool { return len(h.Errors) > 0 }) {
+		fmt.Fprintln(a.out)
+	}
+}

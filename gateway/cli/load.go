@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+
+	"bellcrank.example/core"
+	"bellcrank.example/core/pluginhost"
+	"bellcrank.example/gateway/config"
+)
+
+// loader reads configurations and finds the executables that they name.
+type loader struct {
+	paths     []string
+	getenv    func(string) (string, bool)
+	directory string           // of the built-in plugins
+	builtin   *pluginhost.Lock // what pins them
+	others    *pluginhost.Lock // what pins other people's, beside the configuration
+}
+
+// newLoader finds the plugins that were built along with this binary.
+func newLoader(paths []string, getenv func(string) (string, bool)) (*loader, error) {
+	directory, err := builtins()
+	if err != nil {
+		return nil, err
+	}
+	lock, err := pluginhost.ReadManifest(filepath.Join(directory, pluginhost.ManifestName), ManifestSHA256)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w (`make build` makes it)", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	others := &pluginhost.Lock{}
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			path = filepath.Dir(path)
+		}
+		beside, err := config.ReadLock(filepath.Join(path, config.LockName))
+		if err != nil {
+			return nil, err
+		}
+		others.Plugins = append(others.Plugins, beside.Plugins...)
+	}
+	return &loader{paths: paths, getenv: getenv, directory: directory, builtin: lock, others: others}, nil
+}
+
+// find returns the entry of a plugin and where its executable is. Other
+// people's go above the built-in ones, so that one can be replaced.
+func (l *loader) find(kind, version, directory string) (entry pluginhost.LockEntry, path string, ok bool) {
+	if entry, ok = l.others.Find(kind, version); ok {
+		if directory == "" {
+			directory = l.directory
+		}
+		return entry, filepath.Join(directory, entry.Name, entry.Version, entry.Name), true
+	}
+	entry, ok = l.builtin.Find(kind, version)
+	return entry, filepath.Join(l.directory, entry.Name), ok
+}
+
+// builtins returns the folder of the built-in plugins: beside this binary.
+func builtins() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find our own executable: %w", err)
+	}
+	return filepath.Join(filepath.Dir(self), "plugins"), nil
+}
+
+// check reads the configuration, writes every problem of it, and returns how
+// many warnings there were.
+func (l *loader) check(out io.Writer) (c *config.Config, warnings int, err error) {
+	c, diags := config.Load(config.Source{
+		Paths: l.paths, Getenv: l.getenv,
+		Describe: config.Described(l.others, l.builtin),
+	})
+	if err := diags.Write(out, 100, false); err != nil {
+		return nil, 0, fmt.Errorf("write diagnostics: %w", err)
+	}
+	for _, p := range diags.Problems() {
+		if p.Warning {
+			warnings++
+		}
+	}
+	if diags.HasErrors() {
+		return nil, warnings, errors.New("the configuration has mistakes")
+	}
+	return c, warnings, nil
+}
+
+func (a *console) load(l *loader) (*config.Config, error) {
+	c, _, err := l.check(a.err)
+	return c, err
+}
+
+// specs says which executables a configuration needs, each pinned.
+func (l *loader) specs(c *config.Config) ([]pluginhost.Spec, error) {
+	var specs []pluginhost.Spec
+	for _, p := range c.Plugins {
+		entry, path, ok := l.find(p.Type, p.Version, c.PluginDirectory)
+		if !ok {
+			return nil, fmt.Errorf("plugin %s: no executable of type %s %s is pinned", p.Name, p.Type, p.Version)
+		}
+		spec := pluginhost.Spec{
+			Name: p.Name, Type: entry.Type, Version: entry.Version, Path: path,
+			SHA256: entry.SHA256[pluginhost.Platform()], Info: &entry.Info, Args: p.Args, Env: reveal(p.Env),
+			Instances: map[string]json.RawMessage{},
+			Limits:    pluginhost.Limits{Memory: p.Memory, Timeout: p.Timeout},
+		}
+		if p.SHA256 != "" {
+			spec.SHA256 = p.SHA256
+		}
+		for _, in := range c.Integrations {
+			if in.Plugin == p.Name {
+				spec.Instances[in.ID()] = in.Settings
+			}
+		}
+		specs = append(specs, spec)
+	}
+	return specs, nil
+}
+
+func reveal(secrets map[string]core.Secret) map[string]string {
+	plain := make(map[string]string, len(secrets))
+	for name, secret := range maps.All(secrets) {
+		plain[name] = secret.Reveal()
+	}
+	return plain
+}

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"bellcrank.example/core/pluginhost"
+	"bellcrank.example/gateway/admin"
+	"bellcrank.example/sdk"
+)
+
+func (a *console) pluginCommand() *cobra.Command {
+	list := &cobra.Command{
+		Use: "list", Short: "list the adapter processes of the gateway", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			answer, err := get[struct {
+				Plugins []admin.Plugin `json:"plugins"`
+			}](cmd.Context(), "/v1/plugins", nil)
+			if err != nil {
+				return err
+			}
+			return a.show(answer.Plugins, func() { a.printPlugins(answer.Plugins) })
+		},
+	}
+	inspect := &cobra.Command{
+		Use: "inspect FILE", Short: "say what a plugin executable declares, and its checksum", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			entry, err := describe(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.show(entry, func() { a.printEntry(entry) })
+		},
+	}
+	manifest := ""
+	lock := &cobra.Command{
+		Use:   "lock -manifest DIR",
+		Short: "pin the plugin executables of a folder",
+		Long:  "Runs each executable of the folder once, asks what it is, and writes that and its checksum into DIR/manifest.json.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if manifest == "" {
+				return errors.New("-manifest is required")
+			}
+			return a.lock(cmd.Context(), manifest)
+		},
+	}
+	lock.Flags().StringVar(&manifest, "manifest", "", "folder of the executables")
+	return group("plugin", "adapter executables and processes", list, inspect, lock)
+}
+
+func (a *console) printPlugins(list []admin.Plugin) {
+	var rows [][]any
+	for _, p := range list {
+		rows = append(rows, []any{p.Name, p.Type, p.Version, p.State, p.PID, p.Restarts, p.InFlight, clip(p.SHA256, 12), clip(p.LastError, 60)})
+	}
+	a.printTable([]any{"plugin", "type", "version", "state", "pid", "restarts", "in flight", "sha256", "last error"}, rows)
+}
+
+func (a *console) printEntry(e pluginhost.LockEntry) {
+	fmt.Fprintf(a.out, "%s %s (%s)\n%s\n\n", e.Info.Name, e.Version, e.Type, e.Info.Summary)
+	fmt.Fprintf(a.out, "plugin %q {\n  type    = %q\n  version = %q\n  sha256  = %q\n}\n", e.Type, e.Type, e.Version, e.SHA256[pluginhost.Platform()])
+	if len(e.Info.Settings) > 0 {
+		fmt.Fprintln(a.out, "\nsettings:")
+	}
+	for _, s := range e.Info.Settings {
+		fmt.Fprintf(a.out, "  %-18s %-7s %s\n", s.Name, s.Type, s.Doc)
+	}
+}
+
+// lock writes the manifest of a folder of executables.
+func (a *console) lock(ctx context.Context, dir string) error {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	var l pluginhost.Lock
+	for _, file := range files {
+		info, err := file.Info()
+		if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 || strings.HasPrefix(file.Name(), ".") {
+			continue
+		}
+		entry, err := describe(ctx, filepath.Join(dir, file.Name()))
+		if err != nil {
+			return err
+		}
+		l.Plugins = append(l.Plugins, entry)
+	}
+	if len(l.Plugins) == 0 {
+		return fmt.Errorf("there is no executable in %s", dir)
+	}
+	slices.SortFunc(l.Plugins, func(a, b pluginhost.LockEntry) int { return strings.Compare(a.Name, b.Name) })
+	return pluginhost.WriteManifest(filepath.Join(dir, pluginhost.ManifestName), &l)
+}
+
+// describe runs an executable that a person has named, once, and pins it. Its
+// environment is empty: it is not trusted yet.
+func describe(ctx context.Context, path string) (pluginhost.LockEntry, error) {
+	ctx, cancel := context.WithTimeout(ctx, adaptTimeout)
+	defer cancel()
+	if !strings.Contains(path, string(filepath.Separator)) {
+		path = "." + string(filepath.Separator) + path
+	}
+	cmd := exec.CommandContext(ctx, path, "-describe")
+	cmd.Env = []string{}
+	out, err := cmd.Output()
+	if err != nil {
+		return pluginhost.LockEntry{}, fmt.Errorf("%s -describe: %w", path, err)
+	}
+	var info sdk.Info
+	if err := json.Unmarshal(out, &info); err != nil || info.Type == "" {
+		return pluginhost.LockEntry{}, fmt.Errorf("%s is no adapter: -describe printed no description (%w)", path, err)
+	}
+	sum, err := checksum(path)
+	if err != nil {
+		return pluginhost.LockEntry{}, err
+	}
+	return pluginhost.LockEntry{
+		Name: filepath.Base(path), Type: info.Type, Version: info.Version, Contract: pluginhost.ContractVersion,
+		SHA256: map[string]string{pluginhost.Platform(): sum}, Info: info,
+	}, nil
+}
+
+func checksum(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

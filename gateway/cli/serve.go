@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"bellcrank.example/core/pluginhost"
+	"bellcrank.example/gateway/app"
+	"bellcrank.example/gateway/config"
+)
+
+// defaultConfig is where a configuration is looked for.
+const defaultConfig = "/etc/bellcrank.d"
+
+// defaultDataDir is where data is kept unless the configuration says else.
+const defaultDataDir = "/var/lib/bellcrank"
+
+func (a *console) serveCommand() *cobra.Command {
+	var paths []string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "run the gateway",
+		Long:  "Runs the gateway until SIGTERM or SIGINT. SIGHUP reads the configuration again.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.runGateway(cmd.Context(), paths, os.LookupEnv, nil)
+		},
+	}
+	configFlag(cmd, &paths)
+	return cmd
+}
+
+func configFlag(cmd *cobra.Command, paths *[]string) {
+	cmd.Flags().StringArrayVar(paths, "config", []string{defaultConfig}, "configuration file or folder; may be repeated")
+}
+
+// runGateway runs a gateway in this process.
+func (a *console) runGateway(ctx context.Context, paths []string, getenv func(string) (string, bool), started func(ingest, admin string)) error {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	reload := make(chan struct{})
+	ctx, stop := context.WithCancel(ctx)
+	forwarded := make(chan struct{})
+	go func() {
+		defer close(forwarded)
+		forward(ctx, hangups, reload)
+	}()
+	defer func() {
+		stop()
+		<-forwarded
+	}()
+	loader, err := newLoader(paths, getenv)
+	if err != nil {
+		return err
+	}
+	level := &slog.LevelVar{}
+	logger := func(t config.Telemetry) *slog.Logger {
+		options := &slog.HandlerOptions{Level: level}
+		if t.LogFormat == "json" {
+			return slog.New(slog.NewJSONHandler(a.err, options))
+		}
+		return slog.New(slog.NewTextHandler(a.err, options))
+	}
+	return app.Run(ctx, app.Config{
+		Load: func() (*config.Config, error) {
+			c, err := a.load(loader)
+			if err == nil {
+				setLevel(level, c.Telemetry.LogLevel)
+			}
+			return c, err
+		},
+		Specs:   func(c *config.Config) ([]pluginhost.Spec, error) { return loader.specs(c) },
+		Version: Version,
+		Started: started,
+		Logger:  logger,
+	}, reload)
+}
+
+// forward turns signals into wishes for a reload.
+func forward(ctx context.Context, signals <-chan os.Signal, reload chan<- struct{}) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+		}
+		select {
+		case reload <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func setLevel(level *slog.LevelVar, word string) {
+	if err := level.UnmarshalText([]byte(word)); err != nil {
+		level.Set(slog.LevelInfo)
+	}
+}
+
+func (a *console) validateCommand() *cobra.Command {
+	var paths []string
+	strict := false
+	cmd := &cobra.Command{
+		Use:   "validate [PATH…]",
+		Short: "check a configuration without running it",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				paths = args
+			}
+			loader, err := newLoader(paths, os.LookupEnv)
+			if err != nil {
+				return err
+			}
+			c, warnings, err := loader.check(a.err)
+			if err != nil {
+				return err
+			}
+			if strict && warnings > 0 {
+				return fmt.Errorf("%d warnings", warnings)
+			}
+			fmt.Fprintf(a.out, "ok: %d integrations, %d destinations, %d routes\n", len(c.Integrations), len(c.Destinations), len(c.Routes))
+			return nil
+		},
+	}
+	configFlag(cmd, &paths)
+	cmd.Flags().BoolVar(&strict, "strict", false, "warnings are errors")
+	return cmd
+}
