@@ -114,8 +114,18 @@ func (l *loader) general(b *block) {
 	})
 }
 
-// note takes over what HCL found.
-func (l *loader) note(diags hcl.Diagnostics) { l.diags = append(l.diags, diags...) }
+// note takes over what HCL found. What env and file complain of is said
+// without the name of their parameter, which stands in no configuration.
+func (l *loader) note(diags hcl.Diagnostics) {
+	for _, d := range diags {
+		for _, parameter := range []string{"name", "path"} {
+			if cause, ok := strings.CutPrefix(d.Detail, fmt.Sprintf("Invalid value for %q parameter: ", parameter)); ok && cause != "" {
+				d.Summary, d.Detail = "Missing value", strings.ToUpper(cause[:1])+cause[1:]
+			}
+		}
+	}
+	l.diags = append(l.diags, diags...)
+}
 
 // errorf notes a mistake, warnf a doubt. The detail is a sentence or two.
 func (l *loader) errorf(at *hcl.Range, summary, detail string, args ...any) {

@@ -379,7 +379,7 @@ func TestJSONIsReadLikeHCL(t *testing.T) {
 	same(t, "problems", lines(d), strings.Join([]string{
 		"warning x.hcl.json:4,26: Secret in the file; Whoever can read the file can use it. Keep it elsewhere and write env(\"NAME\") or file(\"PATH\").",
 		"error x.hcl.json:4,26: Invalid routing key; A key needs 24 characters, this one has 23.",
-		"error x.hcl.json:5,34: Invalid function argument; Invalid value for \"name\" parameter: environment variable MISSING isn't set.",
+		"error x.hcl.json:5,34: Missing value; Environment variable MISSING isn't set.",
 		"error x.hcl.json:7,45: Unknown retry; There is no retry defaults; did you mean default?",
 	}, "\n"))
 	if strings.Contains(shown.String(), "hunter2") {

@@ -6,7 +6,7 @@ integration "datadog" "prod" {
   labels        = { a = ["b"] } # error 19: Want a map of strings, got an object
   disabled      = "often"      # error 19: Want true or false, got a string
   routing_key "a" {
-    value = env("MISSING_KEY") # error 18: environment variable MISSING_KEY isn't set
+    value = env("MISSING_KEY") # error 18: Missing value; Environment variable MISSING_KEY isn't set
   }
   routing_key "b" {
     value = env("SHORT")       # error 13: A key needs 24 characters, this one has 7
