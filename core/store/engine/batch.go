@@ -21,9 +21,10 @@ func (e *Engine) commit(ctx context.Context, items []*item) error {
 	switch {
 	case err == nil:
 		e.publish(b)
+		e.setFull(nil)
 		return nil
 	case errors.Is(err, ErrFull):
-		e.cfg.Logger.Error("the disk is full, nothing can be stored", "items", len(items), "err", err)
+		e.setFull(err)
 		answer(items, unavailable(err))
 		return nil
 	case errors.Is(err, ErrBroken):
@@ -42,6 +43,19 @@ func (e *Engine) commit(ctx context.Context, items []*item) error {
 		}
 	}
 	return nil
+}
+
+// setFull logs when the disk becomes full, and when it has room again: in
+// between there is a refusal for every batch.
+func (e *Engine) setFull(err error) {
+	if full := err != nil; full != e.full {
+		e.full = full
+		if full {
+			e.cfg.Logger.Error("the disk is full: nothing can be stored", "err", err)
+		} else {
+			e.cfg.Logger.Info("the disk has room again")
+		}
+	}
 }
 
 // answer tells everyone who hasn't been told.

@@ -93,6 +93,7 @@ type Engine struct {
 	// These only the writer touches.
 	states map[string]core.DestinationState // as of the last commit
 	sideAt time.Time                        // when the side was last written
+	full   bool                             // the last batch found the disk full
 
 	commits atomic.Int64 // transactions since the start
 	stats   stats

@@ -107,6 +107,7 @@ func (e *Engine) checkpoint(ctx context.Context) error {
 	tick := time.NewTicker(e.cfg.CheckpointEvery)
 	defer tick.Stop()
 	var done int64
+	failing := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -118,15 +119,17 @@ func (e *Engine) checkpoint(ctx context.Context) error {
 			continue
 		}
 		began := e.cfg.Now()
-		switch err := e.cfg.Driver.Checkpoint(context.WithoutCancel(ctx)); {
+		err := e.cfg.Driver.Checkpoint(context.WithoutCancel(ctx))
+		switch {
 		case errors.Is(err, ErrBroken):
 			return fmt.Errorf("checkpoint: %w", err)
-		case err != nil:
+		case err != nil && !failing:
 			e.cfg.Logger.Warn("checkpoint", "err", err)
-		default:
+		case err == nil:
 			done = commits
 			e.stats.checkpointed(e.cfg.Now().Sub(began))
 		}
+		failing = err != nil
 	}
 }
 

@@ -106,6 +106,18 @@ func newLoad(b testing.TB, cfg Config) *load {
 	return l
 }
 
+// open stores a request that opens an incident.
+func (l *load) open(ctx context.Context) (core.Receipt, error) {
+	r := &core.Request{
+		ID: l.NewID(), Tenant: 1, Integration: "datadog/prod", ReceivedAt: time.Now(), Method: "POST",
+		State: core.RequestDone, Body: l.body,
+	}
+	event := sdk.Event{Action: sdk.Trigger, DedupKey: r.ID.String(), Title: "disk is full", Severity: sdk.High}
+	return l.Commit(ctx, &core.Submission{Insert: true, Change: core.Change{
+		Request: r, Last: true, Events: core.PrepareEvents(l.source(), r.ID, false, []sdk.Event{event}),
+	}})
+}
+
 // accept stores one request: a third of them are resolves, a third open a new
 // incident, the rest repeat.
 func (l *load) accept(ctx context.Context) error {
@@ -169,7 +181,7 @@ func measure(b *testing.B, l *load, submitters int, beside func(context.Context)
 	if beside != nil {
 		other.Go(func() { recorded = beside(ctx) })
 	}
-	before := l.Stats()
+	before, cpu := l.Stats(), cpuTime(b)
 	b.ResetTimer()
 	var next atomic.Int64
 	var wait sync.WaitGroup
@@ -192,12 +204,14 @@ func measure(b *testing.B, l *load, submitters int, beside func(context.Context)
 	b.StopTimer()
 	cancel()
 	other.Wait()
+	cpu = cpuTime(b) - cpu
 	rate := float64(b.N) / b.Elapsed().Seconds()
 	floor = (floor + syncs(b, l.dir)) / 2
 	s := l.Stats()
 	b.ReportMetric(rate, "accepts/s")
 	b.ReportMetric(floor, "syncs/s")
 	b.ReportMetric(rate/floor, "x-floor")
+	b.ReportMetric(float64(cpu.Microseconds())/float64(b.N), "cpu-µs/op")
 	b.ReportMetric(float64(s.Items-before.Items)/float64(s.Commits-before.Commits), "items/commit")
 	if beside != nil {
 		b.ReportMetric(float64(recorded)/b.Elapsed().Seconds(), "records/s")
@@ -222,4 +236,13 @@ func syncs(b *testing.B, dir string) float64 {
 		}
 	}
 	return float64(n) / time.Since(began).Seconds()
+}
+
+// cpuTime returns what the process has used so far.
+func cpuTime(b *testing.B) time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

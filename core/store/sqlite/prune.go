@@ -64,6 +64,11 @@ const ended = `(
 	SELECT id FROM incident WHERE id > ?1 AND id <= ?2 AND status = 'resolved' AND resolved_at < ?3
 	AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.incident_id = incident.id AND delivery.` + unfinished + `))`
 
+// keepNumbers remembers which numbers were drawn before incidents go.
+const keepNumbers = `INSERT INTO tenant_counter (tenant_id, incident)
+SELECT tenant_id, max(number) FROM incident WHERE id IN ` + ended + ` GROUP BY tenant_id
+ON CONFLICT DO UPDATE SET incident = max(incident, excluded.incident)`
+
 // Prune starts a pass over everything that is past its time.
 func (db *DB) Prune(c engine.Cutoffs) engine.Pruning {
 	return &pruning{db: db, stages: []stage{
@@ -75,6 +80,7 @@ func (db *DB) Prune(c engine.Cutoffs) engine.Pruning {
 			`DELETE FROM attempt WHERE id > ?1 AND id <= ?2 AND NOT EXISTS (
 			SELECT 1 FROM delivery WHERE delivery.id = attempt.delivery_id AND delivery.`+unfinished+`)`)},
 		{"incidents", window(`incident WHERE`, `id`, pruneIncident, int64(core.IDAt(c.Incidents)), c.Incidents.UnixMicro(),
+			keepNumbers,
 			`DELETE FROM event WHERE incident_id IN `+ended,
 			`DELETE FROM incident_version WHERE incident_id IN `+ended,
 			`DELETE FROM attempt WHERE delivery_id IN (SELECT id FROM delivery WHERE incident_id IN `+ended+`)`,

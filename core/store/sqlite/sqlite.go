@@ -31,7 +31,7 @@ type Config struct {
 	Readers  int          // connections that read; 4 if zero
 	Logger   *slog.Logger // slog.Default if nil
 
-	vfs         string // the operating system's if empty
+	vfs         string // a file system that is registered; files if empty
 	synchronous string // FULL if empty
 	maxPages    int    // unlimited if zero
 }
@@ -55,6 +55,8 @@ const (
 	// backstop is how many pages the log may have before a commit itself
 	// moves them, should the checkpointer not get to it.
 	backstop = 16384
+	// cache is a connection's page cache, in KiB if negative.
+	cache = "-8192"
 	// checkBelow is up to which size a database is checked as a whole after a
 	// crash: that takes about two seconds.
 	checkBelow = 1 << 30
@@ -73,6 +75,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	registerFiles()
 	db := &DB{lock: lock}
 	if err := db.open(ctx, cfg); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -112,6 +115,10 @@ func (db *DB) open(ctx context.Context, cfg Config) error {
 		}
 		db.readers <- c
 	}
+	// The driver makes this one for everybody.
+	if err := os.Chmod(path+"-shm", 0o600); err != nil {
+		return fmt.Errorf("close the log's index to others: %w", err)
+	}
 	return nil
 }
 
@@ -137,10 +144,7 @@ func prepareFile(path string) (crashed bool, err error) {
 
 // dsn names the database for SQLite. Its log gets the database's own mode.
 func dsn(cfg Config, path string) string {
-	q := url.Values{"modeof": {path}}
-	if cfg.vfs != "" {
-		q = url.Values{"vfs": {cfg.vfs}}
-	}
+	q := url.Values{"modeof": {path}, "vfs": {cmp.Or(cfg.vfs, vfsName)}}
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 
@@ -172,7 +176,7 @@ func (c *conn) set(cfg Config) error {
 		{"journal_mode", "WAL", "wal"},
 		{"synchronous", sync, levels[sync]},
 		{"wal_autocheckpoint", strconv.Itoa(backstop), strconv.Itoa(backstop)},
-		{"foreign_keys", "OFF", "0"},
+		{"cache_size", cache, cache},
 		{"max_page_count", strconv.Itoa(cmp.Or(cfg.maxPages, 4294967294)), ""},
 	} {
 		if err := c.query(`PRAGMA ` + p.name + ` = ` + p.value).exec(); err != nil {
@@ -234,9 +238,12 @@ func check(c *conn, path string, log *slog.Logger) error {
 }
 
 // Checkpoint moves commits from the log into the database, as far as no reader
-// needs them where they are.
+// needs them where they are. That the writer is just doing so itself is fine.
 func (db *DB) Checkpoint(context.Context) error {
 	_, _, err := db.checkpointer.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
+	if errors.Is(err, sqlite3.BUSY) {
+		return nil
+	}
 	return wrap(err)
 }
 
@@ -247,7 +254,7 @@ func (db *DB) Close() error {
 		for _, s := range c.statements {
 			errs = append(errs, s.Close())
 		}
-		errs = append(errs, c.Conn.Close())
+		errs = append(errs, c.Close())
 	}
 	return errors.Join(append(errs, db.lock.Close())...)
 }

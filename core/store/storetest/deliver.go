@@ -44,16 +44,16 @@ func lanesAreDue(t *testing.T, f *fixture) {
 	f.advance(time.Second)
 	f.accept(acknowledge("a"))
 	f.accept(trigger("c"))
-	if got := f.numbers(f.due(webhook)); !slices.Equal(got, []int64{1, 2, 3}) {
+	if got := f.numbers(f.due()); !slices.Equal(got, []int64{1, 2, 3}) {
 		t.Errorf("due are %v, want 1, 2, 3", got)
 	}
-	lane := f.due(webhook)[0]
+	lane := f.due()[0]
 	if len(lane.Deliveries) != 2 || lane.Deliveries[0].Version != 1 || lane.Deliveries[1].Kind != core.AckedKind {
 		t.Errorf("lane %+v, want both versions, oldest first", lane)
 	}
 	later := f.clock().Add(time.Hour)
 	f.reschedule(f.delivery(2, 1), later, core.DestinationFault)
-	if got := f.numbers(f.due(webhook)); !slices.Equal(got, []int64{1, 3}) {
+	if got := f.numbers(f.due()); !slices.Equal(got, []int64{1, 3}) {
 		t.Errorf("due are %v, want 1 and 3", got)
 	}
 	for _, n := range []int64{1, 3} {
@@ -109,7 +109,7 @@ func attemptRecorded(t *testing.T, f *fixture) {
 	if diff := cmp.Diff([]core.DestinationState{state}, states); diff != "" {
 		t.Errorf("states (-want +got):\n%s", diff)
 	}
-	if lanes := f.due(webhook); len(lanes) != 0 {
+	if lanes := f.due(); len(lanes) != 0 {
 		t.Errorf("still due: %+v", lanes)
 	}
 }
@@ -158,7 +158,7 @@ func parkAndRelease(t *testing.T, f *fixture) {
 	f.must(f.SetDestination(t.Context(), off))
 	f.accept(trigger("3"))
 	f.accept(acknowledge("0"))
-	if lanes := f.due(webhook); len(lanes) != 0 {
+	if lanes := f.due(); len(lanes) != 0 {
 		t.Errorf("due at a disabled destination: %+v", lanes)
 	}
 	f.reschedule(f.delivery(2, 1), f.clock(), core.DestinationFault) // an attempt that was under way

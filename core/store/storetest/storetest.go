@@ -115,7 +115,7 @@ func (f *fixture) reopen() {
 }
 
 // run starts the writer.
-func (f *fixture) run() *fixture {
+func (f *fixture) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	e, closeDriver := f.Engine, f.stop
@@ -127,7 +127,6 @@ func (f *fixture) run() *fixture {
 		}
 		closeDriver()
 	})
-	return f
 }
 
 // restart ends the store and starts it again.
@@ -279,10 +278,10 @@ func (f *fixture) incident(number int64) core.IncidentDetail {
 	return d
 }
 
-// due returns the lanes of the destination that are due now.
-func (f *fixture) due(destination string) []core.Lane {
+// due returns the lanes that are due now.
+func (f *fixture) due() []core.Lane {
 	f.t.Helper()
-	lanes, err := f.Due(f.t.Context(), destination, f.clock(), 100)
+	lanes, err := f.Due(f.t.Context(), webhook, f.clock(), 100)
 	f.must(err)
 	return lanes
 }

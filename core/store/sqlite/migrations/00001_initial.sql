@@ -218,8 +218,8 @@ CREATE TABLE refusal (
 ) STRICT;
 CREATE INDEX refusal_list ON refusal (tenant_id, integration, id);
 
--- The last number that was drawn. It is never computed from the incidents:
--- those that are past their time are gone, and their numbers stay used.
+-- The last number that was drawn before incidents were deleted: those that are
+-- past their time are gone, and their numbers stay used.
 CREATE TABLE tenant_counter (
     tenant_id INTEGER PRIMARY KEY,
     incident  INTEGER NOT NULL
