@@ -170,13 +170,13 @@ func (s *stack) start() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.eventually("the gateway is ready", 20*time.Second, func() bool {
+	s.eventually("the gateway is ready and its plugins too", 20*time.Second, func() bool {
 		response, err := http.Get("http://" + s.admin + "/readyz")
 		if err != nil {
 			return false
 		}
 		defer response.Body.Close()
-		return response.StatusCode == http.StatusOK
+		return response.StatusCode == http.StatusOK && len(s.plugins()) == len(keys)
 	})
 }
 
@@ -222,13 +222,13 @@ func (s *stack) eventually(what string, limit time.Duration, holds func() bool) 
 
 // answer is what the door says.
 type answer struct {
-	Status   int
-	Took     time.Duration
+	Status   int           `json:"-"`
+	Took     time.Duration `json:"-"`
+	Body     string        `json:"-"`
 	Incident struct {
 		ID, Title, Severity, Status, URL string
 	}
 	Receipt struct{ ID string }
-	Body    string
 }
 
 var client = &http.Client{Timeout: 5 * time.Second}
