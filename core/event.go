@@ -37,9 +37,10 @@ func PrepareEvents(in *Integration, request ID, test bool, events []sdk.Event) [
 	for index, e := range events {
 		p := Event{Event: e, Index: index}
 		p.Test = p.Test || test
-		if p.Action == sdk.Trigger {
+		switch p.Action {
+		case sdk.Trigger:
 			p.Severity, p.SeverityRule = in.Severity.Decide(&e)
-		} else {
+		case sdk.Resolve:
 			p.Severity = "" // in real captures a recovery's priority is empty or unrelated
 		}
 		p.Service = in.Service.Decide(e.Service)
