@@ -48,6 +48,9 @@ type echo struct{}
 func (echo) Describe() sdk.Info { return sdk.Info{Type: "echo", Name: "Echo", Version: "1.2.3"} }
 
 func (echo) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
+	if r.Path == "alerts" {
+		return alerts{}.Adapt(ctx, r)
+	}
 	deadline, _ := ctx.Deadline()
 	fmt.Println("stdout is a log") // must not disturb anything
 	switch r.Path {
@@ -87,7 +90,7 @@ func start(t testing.TB, change func(*Config)) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := Config{Path: executable(t), RunDir: dir, StartTimeout: 30 * time.Second}
+	cfg := Config{Path: executable(t), RunDir: dir, StartTimeout: 30 * time.Second, Env: raceEnv()}
 	if change != nil {
 		change(&cfg)
 	}
@@ -104,6 +107,9 @@ func start(t testing.TB, change func(*Config)) *Client {
 	})
 	return c
 }
+
+// raceEnv has a plugin under the race detector end without a second's sleep.
+func raceEnv() []string { return []string{"GORACE=atexit_sleep_ms=0"} }
 
 func executable(t testing.TB) string {
 	t.Helper()
@@ -250,9 +256,7 @@ func TestErrorsSayWhoseFaultItIs(t *testing.T) {
 
 func TestStoppedProcessIsNoticedAndEnded(t *testing.T) {
 	c := start(t, func(cfg *Config) { cfg.Stuck = 100 * time.Millisecond })
-	if err := syscall.Kill(c.PID(), syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	stopProcess(t, c.PID())
 	if err := c.Check(patience(t, 100*time.Millisecond)); err == nil {
 		t.Error("a stopped process is healthy")
 	}
@@ -275,9 +279,7 @@ func TestStoppedProcessIsNoticedAndEnded(t *testing.T) {
 func TestAbortWritesTheStacks(t *testing.T) {
 	var output bytes.Buffer
 	c := start(t, func(cfg *Config) { cfg.Output = &output })
-	if err := syscall.Kill(c.PID(), syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	stopProcess(t, c.PID())
 	c.Abort(t.Context())
 	if got := output.String(); !strings.Contains(got, "SIGABRT") || !strings.Contains(got, "goroutine ") {
 		t.Errorf("output = %.500q, want the stacks", got)
@@ -302,22 +304,15 @@ func TestStopIsQuickAndClean(t *testing.T) {
 }
 
 func TestTerminationLetsCallsEnd(t *testing.T) {
-	c := start(t, nil)
+	output := make(lines, 100)
+	c := start(t, func(cfg *Config) { cfg.Output = output })
 	answer := make(chan error, 1)
 	go func() {
 		_, err := c.Adapt(patience(t, 10*time.Second), sdk.Request{ID: "r", Path: "sleep", Body: []byte("300ms")})
 		answer <- err
 	}()
-	for {
-		c.calls.mu.Lock()
-		n := len(c.calls.open)
-		c.calls.mu.Unlock()
-		if n == 1 && len(c.currentLane().out) == 0 {
-			break
-		}
-		time.Sleep(time.Millisecond)
+	for !strings.Contains(<-output, "stdout is a log") {
 	}
-	time.Sleep(50 * time.Millisecond) // the process has no way to say that it has begun
 	if err := syscall.Kill(c.PID(), syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -327,9 +322,17 @@ func TestTerminationLetsCallsEnd(t *testing.T) {
 	<-c.Done()
 }
 
+// lines is an output that a test can wait for.
+type lines chan string
+
+func (l lines) Write(b []byte) (int, error) {
+	l <- string(b)
+	return len(b), nil
+}
+
 func TestEnvironmentIsNotInherited(t *testing.T) {
 	t.Setenv("DATABASE_PASSWORD", "hunter2")
-	c := start(t, func(cfg *Config) { cfg.Env = []string{"MINE=yes"} })
+	c := start(t, func(cfg *Config) { cfg.Env = append(cfg.Env, "MINE=yes") })
 	got, err := c.Adapt(patience(t, 10*time.Second), sdk.Request{ID: "r", Path: "environment"})
 	if err != nil {
 		t.Fatal(err)
@@ -365,7 +368,7 @@ func TestFailedStartExplainsItself(t *testing.T) {
 		"exits":             {Config{Path: executable(t), Env: []string{"CHAOS_START=exit"}}, "exit status 3"},
 		"no handshake":      {Config{Path: "/bin/echo", Args: []string{"hello"}}, "hello"},
 		"a flood":           {Config{Path: "/usr/bin/yes", StartTimeout: 3 * time.Second}, "Unrecognized"},
-		"says nothing":      {Config{Path: "/bin/sleep", Args: []string{"60"}, StartTimeout: 200 * time.Millisecond}, "in time"},
+		"says nothing":      {Config{Path: "/bin/sleep", Args: []string{"60"}, StartTimeout: 200 * time.Millisecond}, "time"},
 		"socket path":       {Config{Path: "/bin/true", RunDir: long}, "67 bytes"},
 		"nothing to run":    {Config{}, "no executable"},
 		"an incompatible 9": {Config{Path: "/bin/echo", Args: []string{"1|99|unix|/tmp/x|grpc"}}, "99"},
@@ -412,7 +415,7 @@ func TestKilledHostTakesItsPluginsAlong(t *testing.T) {
 		t.Fatal(err)
 	}
 	begin := time.Now()
-	for !errors.Is(syscall.Kill(plugin, 0), syscall.ESRCH) && !zombie(plugin) {
+	for !errors.Is(syscall.Kill(plugin, 0), syscall.ESRCH) && !inState(plugin, "Z") {
 		if time.Since(begin) > time.Second {
 			t.Fatalf("plugin %d lives a second after its host", plugin)
 		}
@@ -420,10 +423,21 @@ func TestKilledHostTakesItsPluginsAlong(t *testing.T) {
 	}
 }
 
-// zombie reports whether a process has ended and waits for its new parent.
-func zombie(pid int) bool {
+// inState reports whether a process is in a state of proc(5): Z has ended and
+// waits for its parent, T is stopped.
+func inState(pid int, state string) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err == nil && strings.Contains(string(stat), ") Z ")
+	return err == nil && strings.Contains(string(stat), ") "+state+" ")
+}
+
+func stopProcess(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for !inState(pid, "T") {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func hostProcess(t *testing.T, dir string) (*os.Process, *os.File) {

@@ -130,7 +130,7 @@ func (c *Client) endLane(l *lane, err error, useful bool) {
 // killSoon ends a process that has no use any more, unless it ends by itself:
 // a crash has closed the connection a moment before.
 func (c *Client) killSoon() {
-	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+	ctx, cancel := context.WithTimeout(context.Background(), rung)
 	defer cancel()
 	if !c.ended(ctx) {
 		c.process.kill()

@@ -1,0 +1,4 @@
+package pluginhost
+
+// runsByDescriptor: what was hashed is what runs.
+const runsByDescriptor = true

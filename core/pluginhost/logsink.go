@@ -1,0 +1,127 @@
+package pluginhost
+
+import (
+	"bytes"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+)
+
+const (
+	// lineLimit is the longest line of a plugin's output that is logged, in
+	// bytes.
+	lineLimit = 8 << 10
+	// logRate and logBurst bound a plugin's output in the log, in bytes per
+	// second and bytes.
+	logRate  = 64 << 10
+	logBurst = 1 << 20
+	// lastLines is how many lines are kept for the case of a crash.
+	lastLines = 100
+)
+
+// logSink carries one process's output to the gateway's log, so that the
+// process can neither flood it nor forge lines in it.
+type logSink struct {
+	log *slog.Logger
+	now func() time.Time
+
+	mu      sync.Mutex
+	partial []byte
+	last    []string
+	tokens  float64 // bytes that may be logged now
+	filled  time.Time
+	dropped int64 // bytes since the log was last told
+	total   int64 // bytes dropped in all
+}
+
+func newLogSink(log *slog.Logger, now func() time.Time) *logSink {
+	return &logSink{log: log, now: now, tokens: logBurst, filled: now()}
+}
+
+// Write takes output as it comes. It never fails.
+func (s *logSink) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for rest := b; len(rest) > 0; {
+		line, after, ended := bytes.Cut(rest, []byte{'\n'})
+		rest = after
+		room := max(lineLimit-len(s.partial), 0)
+		s.partial = append(s.partial, line[:min(len(line), room)]...)
+		s.drop(len(line) - room)
+		if ended {
+			s.line()
+		}
+	}
+	return len(b), nil
+}
+
+func (s *logSink) drop(n int) {
+	if n > 0 {
+		s.dropped += int64(n)
+		s.total += int64(n)
+	}
+}
+
+// line ends the current line.
+func (s *logSink) line() {
+	raw := s.partial
+	s.partial = s.partial[:0]
+	if !s.take(len(raw) + 1) {
+		s.drop(len(raw) + 1)
+		return
+	}
+	text := printable(string(raw))
+	if strings.TrimSpace(text) == "" {
+		return
+	}
+	if s.dropped > 0 {
+		s.log.Warn("plugin wrote more than its share, output dropped", "bytes", s.dropped)
+		s.dropped = 0
+	}
+	if len(s.last) == lastLines {
+		s.last = slices.Delete(s.last, 0, 1)
+	}
+	s.last = append(s.last, text)
+	s.log.Info("plugin output", "line", text)
+}
+
+// take asks for room in the log.
+func (s *logSink) take(n int) bool {
+	now := s.now()
+	if passed := now.Sub(s.filled); passed > 0 {
+		s.tokens = min(s.tokens+passed.Seconds()*logRate, logBurst)
+	}
+	s.filled = now
+	if s.tokens < float64(n) {
+		return false
+	}
+	s.tokens -= float64(n)
+	return true
+}
+
+// printable removes what could disturb a terminal or the look of a line.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), r == '\u2028', r == '\u2029':
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
+// lastWords returns the newest lines and how many bytes were dropped in all.
+func (s *logSink) lastWords() ([]string, int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lines := slices.Clone(s.last)
+	if len(s.partial) > 0 {
+		lines = append(lines, printable(string(s.partial)))
+	}
+	return lines, s.total
+}

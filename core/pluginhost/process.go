@@ -1,0 +1,100 @@
+package pluginhost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+
+	"bellcrank.example/sdk/client"
+)
+
+// process is one run of a plugin, and the calls that are in it.
+type process struct {
+	spec   Spec
+	client *client.Client
+	output *logSink
+	sha256 string
+	// refused holds why the plugin doesn't take an integration's settings. It
+	// doesn't change once requests come.
+	refused map[string]error
+
+	mu    sync.Mutex
+	calls int
+	ends  bool          // no further call may enter
+	empty chan struct{} // closed when it ends and no call is left
+}
+
+func newProcess(spec Spec, c *client.Client) *process {
+	return &process{spec: spec, client: c, empty: make(chan struct{}), refused: map[string]error{}}
+}
+
+func (p *process) enter() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ends {
+		return false
+	}
+	p.calls++
+	return true
+}
+
+func (p *process) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls--
+	if p.ends && p.calls == 0 {
+		close(p.empty)
+	}
+}
+
+// drain lets no further call in and waits for the others.
+func (p *process) drain(ctx context.Context) {
+	p.mu.Lock()
+	if !p.ends {
+		p.ends = true
+		if p.calls == 0 {
+			close(p.empty)
+		}
+	}
+	p.mu.Unlock()
+	select {
+	case <-p.empty:
+	case <-p.client.Done():
+	case <-ctx.Done():
+	}
+}
+
+// trouble says why the process should be replaced, nil if it shouldn't.
+func (p *process) trouble() error {
+	if p.client.Hangs() {
+		return errors.New("a call has no answer after twice its time")
+	}
+	if limit := p.spec.Limits.Memory; limit > 0 {
+		if resident := residentBytes(p.client.PID()); resident > limit {
+			return fmt.Errorf("it takes %d bytes of memory, more than %d", resident, limit)
+		}
+	}
+	return nil
+}
+
+// residentBytes returns a process's resident memory, 0 where the system
+// doesn't tell.
+func residentBytes(pid int) int64 {
+	content, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(content))
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, err := strconv.ParseInt(fields[1], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
+}

@@ -1,0 +1,47 @@
+package pluginhost
+
+import (
+	"time"
+)
+
+// State is where a plugin is in its life.
+type State string
+
+// The states.
+const (
+	Disabled    State = "disabled"    // not started yet
+	Verifying   State = "verifying"   // its file is checked
+	Starting    State = "starting"    // its process is on the way up
+	Configuring State = "configuring" // it gets its settings
+	Probing     State = "probing"     // it answers a first call
+	Ready       State = "ready"       // it takes requests
+	Degraded    State = "degraded"    // it takes requests, but missed a health check
+	Draining    State = "draining"    // its last calls end
+	Stopped     State = "stopped"     // it is told to be
+	Backoff     State = "backoff"     // it ended, and starts again soon
+	Quarantined State = "quarantined" // it fails to start; tried now and then
+)
+
+// Status says how a plugin is.
+type Status struct {
+	Name, Type, Version string
+	SHA256              string // of the file that runs, or ran last
+	State               State
+	Since               time.Time // of the state
+	PID                 int       // 0: no process
+	Restarts            int       // since the host began
+	FailedStarts        int       // in a row
+	InFlight            int       // calls
+	Waiting             int       // calls for a place
+	LastError           string    // why it isn't ready, or wasn't
+	LastCrash           *Crash    // nil if it never ended by itself
+	OutputDropped       int64     // bytes of the current process that were too many for the log
+	Sandbox             string    // level in force
+}
+
+// Crash is an end that nobody asked for.
+type Crash struct {
+	At     time.Time
+	Exit   string   // such as "signal: killed"
+	Output []string // the last lines that it wrote
+}

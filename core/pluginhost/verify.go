@@ -1,0 +1,70 @@
+package pluginhost
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// verified is an executable that is what was pinned.
+type verified struct {
+	// file is what was hashed, and on Linux what runs, whatever the path
+	// leads to by then.
+	file   *os.File
+	sha256 string
+	// remark is something that the operator should mend; empty if there is none.
+	remark string
+}
+
+// verify opens an executable and refuses it unless it is a regular file that
+// only root or we can write, with the pinned SHA-256.
+func verify(s Spec) (*verified, error) {
+	path, err := filepath.Abs(s.Path)
+	if err != nil {
+		return nil, fmt.Errorf("verify %s: %w", s.Path, err)
+	}
+	f, err := openExecutable(path)
+	if err != nil {
+		return nil, fmt.Errorf("verify: %w", err)
+	}
+	v := &verified{file: f}
+	if err := v.check(path, s); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("verify %s: %w", path, err)
+	}
+	return v, nil
+}
+
+func (v *verified) check(path string, s Spec) error {
+	info, err := v.file.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("it is no regular file, but %s", info.Mode().Type())
+	}
+	if info.Mode()&0o111 == 0 {
+		return errors.New("it is not executable")
+	}
+	if v.remark, err = checkOwners(path, info); err != nil {
+		return err
+	}
+	hash := sha256.New()
+	if _, err := io.Copy(hash, v.file); err != nil {
+		return fmt.Errorf("hash: %w", err)
+	}
+	v.sha256 = hex.EncodeToString(hash.Sum(nil))
+	switch {
+	case s.SHA256 == "" && !s.Unpinned:
+		return errors.New("it is not pinned: run bellcrank plugin lock")
+	case s.SHA256 != "" && !strings.EqualFold(s.SHA256, v.sha256):
+		return fmt.Errorf("its SHA-256 is %s, pinned is %s: it was changed or rebuilt; "+
+			"if that was you, run bellcrank plugin lock", v.sha256, strings.ToLower(s.SHA256))
+	}
+	return nil
+}
