@@ -226,23 +226,42 @@ func (c *checker) metadata(m map[string]any) map[string]any {
 	if len(m) == 0 {
 		return nil
 	}
-	blob, err := json.Marshal(m)
-	if err != nil {
-		c.note("metadata dropped: %v", err)
+	size, clean := measure(m)
+	if size > maxMetadata {
+		c.note("metadata dropped: about %d bytes of JSON, %d are the most", size, maxMetadata)
 		return nil
 	}
-	if len(blob) > maxMetadata {
-		c.note("metadata dropped: %d bytes of JSON, %d are the most", len(blob), maxMetadata)
-		return nil
-	}
-	if !strings.Contains(string(blob), `\u0000`) && utf8.Valid(blob) {
+	if clean {
 		return m
 	}
-	mended, ok := mend(m).(map[string]any)
-	if !ok {
-		return nil
-	}
+	mended, _ := mend(m).(map[string]any)
 	return mended
+}
+
+// measure returns about how long a value is as JSON, and whether its strings
+// can be stored as they are.
+func measure(value any) (size int, clean bool) {
+	switch v := value.(type) {
+	case string:
+		return len(v) + 2, isStorable(v)
+	case json.Number:
+		return len(v), true
+	case []any:
+		size, clean = 2, true
+		for _, element := range v {
+			n, ok := measure(element)
+			size, clean = size+n+1, clean && ok
+		}
+		return size, clean
+	case map[string]any:
+		size, clean = 2, true
+		for name, member := range v {
+			n, ok := measure(member)
+			size, clean = size+len(name)+n+4, clean && ok && isStorable(name)
+		}
+		return size, clean
+	}
+	return len("false"), true
 }
 
 // mend replaces in strings what can't be stored.
@@ -315,20 +334,23 @@ func (c *checker) time(what string, t time.Time) time.Time {
 	return time.Time{}
 }
 
-// storable mends invalid UTF-8, and control characters other than the line
-// feed and the tab: no store takes NUL, and no terminal should see the others.
+// storable mends invalid UTF-8, and control characters other than those of
+// lines: no store takes NUL, and no terminal should see the others.
 func storable(s string) string {
-	bad := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' }
-	if utf8.ValidString(s) && !strings.ContainsFunc(s, bad) {
+	if isStorable(s) {
 		return s
 	}
 	return strings.Map(func(r rune) rune {
-		if bad(r) {
+		if isBad(r) {
 			return utf8.RuneError
 		}
 		return r
 	}, strings.ToValidUTF8(s, string(utf8.RuneError)))
 }
+
+func isStorable(s string) bool { return utf8.ValidString(s) && !strings.ContainsFunc(s, isBad) }
+
+func isBad(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' }
 
 // oneLine replaces what breaks a line by spaces.
 func oneLine(s string) string {

@@ -1,11 +1,7 @@
 package wire
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
@@ -72,12 +68,12 @@ func fromEvent(e *sdk.Event) (*adapterv1.Event, error) {
 	}
 	var err error
 	if len(e.Labels) > 0 {
-		if m.LabelsJson, err = json.Marshal(e.Labels); err != nil {
+		if m.LabelsJson, err = writeObject(nil, e.Labels, writeString); err != nil {
 			return nil, fmt.Errorf("encode labels: %w", err)
 		}
 	}
 	if len(e.Metadata) > 0 {
-		if m.MetadataJson, err = json.Marshal(e.Metadata); err != nil {
+		if m.MetadataJson, err = writeValue(nil, e.Metadata); err != nil {
 			return nil, fmt.Errorf("encode metadata: %w", err)
 		}
 	}
@@ -142,32 +138,17 @@ func toEvent(m *adapterv1.Event) (sdk.Event, error) {
 	if m != nil {
 		e.CustomerImpact = m.CustomerImpact
 	}
-	if err := decode(m.GetLabelsJson(), &e.Labels); err != nil {
+	var err error
+	if e.Labels, err = readLabels(m.GetLabelsJson()); err != nil {
 		return sdk.Event{}, fmt.Errorf("read labels: %w", err)
 	}
-	if err := decode(m.GetMetadataJson(), &e.Metadata); err != nil {
+	if e.Metadata, err = readMetadata(m.GetMetadataJson()); err != nil {
 		return sdk.Event{}, fmt.Errorf("read metadata: %w", err)
 	}
 	for _, link := range m.GetLinks() {
 		e.Links = append(e.Links, sdk.Link{Name: link.GetName(), URL: link.GetUrl()})
 	}
 	return e, nil
-}
-
-// decode reads one JSON object and keeps numbers as they are written.
-func decode(blob []byte, into any) error {
-	if len(blob) == 0 {
-		return nil
-	}
-	d := json.NewDecoder(bytes.NewReader(blob))
-	d.UseNumber()
-	if err := d.Decode(into); err != nil {
-		return err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the JSON object")
-	}
-	return nil
 }
 
 // FromFailure makes the message for a failure.
