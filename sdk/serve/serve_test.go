@@ -308,7 +308,11 @@ func TestNoMoreCallsAtOnceThanDeclared(t *testing.T) {
 	stream := p.exchange(t)
 	const calls = 20
 	for call := range uint64(calls) {
-		send(t, stream, call, "sleep 5ms")
+		body := "sleep 5ms"
+		if call%3 == 0 {
+			body = "leave" // it must not take a place with it
+		}
+		send(t, stream, call, body)
 	}
 	for range calls {
 		receive(t, stream)

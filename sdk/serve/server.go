@@ -115,25 +115,15 @@ func (s *server) Adapt(ctx context.Context, m *adapterv1.AdaptRequest) (*adapter
 	return fit(<-answers, wire.MaxAnswer, false), nil
 }
 
-// Exchange answers requests as they come, each in a goroutine of its own, so
-// that a slow one holds up nobody. It reads no further while the declared
-// number is being worked on.
+// Exchange answers requests as they come, in any order, so that a slow one
+// holds up nobody. It reads no further while the declared number is being
+// worked on.
 func (s *server) Exchange(stream grpc.BidiStreamingServer[adapterv1.AdaptRequest, adapterv1.AdaptResponse]) error {
 	s.restoreOutput()
-	var (
-		calls   sync.WaitGroup
-		sending sync.Mutex
-		slots   = make(chan struct{}, s.info.Concurrency)
-	)
-	defer calls.Wait()
-	send := func(answer *adapterv1.AdaptResponse) {
-		answer = fit(answer, wire.MaxExchangeAnswer, true)
-		sending.Lock()
-		defer sending.Unlock()
-		// An error here is the stream's end, which Recv reports too.
-		_ = stream.Send(answer)
-	}
-	for {
+	e := exchange{server: s, stream: stream, requests: make(chan *adapterv1.AdaptRequest)}
+	defer e.workers.Wait()
+	defer close(e.requests)
+	for idle := s.info.Concurrency; ; {
 		m, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -141,12 +131,50 @@ func (s *server) Exchange(stream grpc.BidiStreamingServer[adapterv1.AdaptRequest
 		if err != nil {
 			return err
 		}
-		slots <- struct{}{}
-		calls.Go(func() {
-			defer func() { <-slots }()
-			s.answer(stream.Context(), m, send)
-		})
+		select {
+		case e.requests <- m:
+			continue
+		default:
+		}
+		if idle > 0 {
+			idle--
+			e.workers.Go(e.work)
+		}
+		e.requests <- m
 	}
+}
+
+// exchange is one stream. Its workers stay until it ends: a goroutine of its
+// own for each request would spend a seventh of the time on growing its stack.
+type exchange struct {
+	server   *server
+	stream   grpc.BidiStreamingServer[adapterv1.AdaptRequest, adapterv1.AdaptResponse]
+	requests chan *adapterv1.AdaptRequest
+	workers  sync.WaitGroup
+	sending  sync.Mutex
+}
+
+// work answers one request after the other. When an adapter ends the worker's
+// goroutine, another takes its place.
+func (e *exchange) work() {
+	over := false
+	defer func() {
+		if !over {
+			e.workers.Go(e.work)
+		}
+	}()
+	for m := range e.requests {
+		e.server.answer(e.stream.Context(), m, e.send)
+	}
+	over = true
+}
+
+func (e *exchange) send(answer *adapterv1.AdaptResponse) {
+	answer = fit(answer, wire.MaxExchangeAnswer, true)
+	e.sending.Lock()
+	defer e.sending.Unlock()
+	// An error here is the stream's end, which Recv reports too.
+	_ = e.stream.Send(answer)
 }
 
 // fit replaces an answer that has more than limit bytes: on a stream its error

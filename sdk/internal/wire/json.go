@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -308,8 +307,13 @@ func writeNested(to []byte, value any, depth int) ([]byte, error) {
 }
 
 func writeObject[V any](to []byte, object map[string]V, write func([]byte, V) ([]byte, error)) (_ []byte, err error) {
-	to = append(to, '{')
-	for i, name := range slices.Sorted(maps.Keys(object)) {
+	names := make([]string, 0, len(object))
+	for name := range object {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	to = append(slices.Grow(to, 64*len(names)), '{')
+	for i, name := range names {
 		if i > 0 {
 			to = append(to, ',')
 		}
