@@ -554,6 +554,8 @@ func (s *supervisor) judge(result sdk.Result, err error) (sdk.Result, error) {
 
 func faultOf(kind client.Kind) core.AdaptFault {
 	switch kind {
+	case client.Gone:
+		return core.AdapterDown
 	case client.Timeout:
 		return core.AdapterTimeout
 	case client.Crashed:

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -17,6 +18,9 @@ import (
 // what is wrong, or wraps an *Error. It returns when ctx ends, whatever the
 // process does; r.Body must not change even then.
 func (c *Client) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
+	if l := c.currentLane(); c.runs.Err() != nil || l.ended() {
+		return sdk.Result{}, &Error{Kind: Gone, Err: errGone}
+	}
 	generation, err := c.generation(ctx, r)
 	if err != nil {
 		return sdk.Result{}, err
@@ -29,6 +33,8 @@ func (c *Client) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 	}
 	return read(m, response)
 }
+
+var errGone = errors.New("the process has ended")
 
 // send chooses the way: Exchange, or a call of its own for what is large.
 func (c *Client) send(ctx context.Context, m *adapterv1.AdaptRequest) (*adapterv1.AdaptResponse, error) {

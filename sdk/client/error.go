@@ -14,6 +14,7 @@ type Kind string
 
 // The kinds.
 const (
+	Gone    Kind = "gone"    // the process had ended before the call: it was never in it
 	Timeout Kind = "timeout" // the call's time is over
 	Crashed Kind = "crashed" // the process ended, or the connection to it
 	Broken  Kind = "broken"  // the answer breaks the contract

@@ -41,6 +41,19 @@ func (c *Client) openLane() error {
 	return nil
 }
 
+// ended reports whether the stream has ended; never if there is none.
+func (l *lane) ended() bool {
+	if l == nil {
+		return false
+	}
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
+}
+
 func (c *Client) currentLane() *lane {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -72,7 +72,8 @@ func newProcess(cfg Config) (*process, error) {
 // runner gives the library the process; prototype has the environment that
 // the handshake needs.
 func (p *process) runner(_ hclog.Logger, prototype *exec.Cmd, _ string) (runner.Runner, error) {
-	p.command = exec.Command(p.cfg.Path, p.cfg.Args...)
+	// Its end has an order of its own, so no context ends it.
+	p.command = exec.CommandContext(context.Background(), p.cfg.Path, p.cfg.Args...)
 	p.command.Env = append(append(p.command.Env, p.cfg.Env...), prototype.Env...)
 	p.command.Env = append(p.command.Env, wire.LifelineEnv+"="+strconv.Itoa(lifelineFD))
 	return p, nil
@@ -131,8 +132,8 @@ func (p *process) reap() {
 
 // ended tells everybody.
 func (p *process) ended() {
-	p.toStdout.Close()
-	p.toStderr.Close()
+	_ = p.toStdout.Close()
+	_ = p.toStderr.Close()
 	close(p.done)
 }
 
@@ -202,7 +203,7 @@ func (p *process) readStdout(stdout io.Reader) {
 	}
 	_, _ = p.toStdout.Write(line)
 	if err != nil {
-		p.toStdout.Close()
+		_ = p.toStdout.Close()
 	}
 	_, _ = io.Copy(p.output, r)
 }
