@@ -17,12 +17,11 @@ import (
 func admit(t *testing.T, a *admission, integration string, turns chan<- string) {
 	t.Helper()
 	go func() {
-		switch err := a.acquire(t.Context(), integration); {
-		case err == nil:
-			turns <- integration
-		default:
-			turns <- integration + ": " + err.Error()
+		turn := integration
+		if err := a.acquire(t.Context(), integration); err != nil {
+			turn += ": " + err.Error()
 		}
+		turns <- turn
 	}()
 	synctest.Wait() // it is in line
 }

@@ -3,7 +3,6 @@ package pluginhost
 import (
 	"bytes"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,8 +29,9 @@ type logSink struct {
 
 	mu      sync.Mutex
 	partial []byte
-	last    []string
-	tokens  float64 // bytes that may be logged now
+	last    [][]byte // the newest lines, a ring
+	lines   int      // how many there have been
+	tokens  float64  // bytes that may be logged now
 	filled  time.Time
 	dropped int64 // bytes since the log was last told
 	total   int64 // bytes dropped in all
@@ -69,23 +69,31 @@ func (s *logSink) drop(n int) {
 func (s *logSink) line() {
 	raw := s.partial
 	s.partial = s.partial[:0]
-	if !s.take(len(raw) + 1) {
-		s.drop(len(raw) + 1)
+	if len(bytes.TrimSpace(raw)) == 0 {
 		return
 	}
-	text := printable(string(raw))
-	if strings.TrimSpace(text) == "" {
+	s.remember(raw)
+	if !s.take(len(raw) + 1) {
+		s.drop(len(raw) + 1)
 		return
 	}
 	if s.dropped > 0 {
 		s.log.Warn("plugin wrote more than its share, output dropped", "bytes", s.dropped)
 		s.dropped = 0
 	}
-	if len(s.last) == lastLines {
-		s.last = slices.Delete(s.last, 0, 1)
+	s.log.Info("plugin output", "line", printable(string(raw)))
+}
+
+// remember keeps a line for the case of a crash, whether it is logged or not:
+// after a flood, too, the last words say why. It costs no memory of its own
+// for each line of a flood.
+func (s *logSink) remember(raw []byte) {
+	if len(s.last) < lastLines {
+		s.last = append(s.last, nil)
 	}
-	s.last = append(s.last, text)
-	s.log.Info("plugin output", "line", text)
+	at := s.lines % lastLines
+	s.last[at] = append(s.last[at][:0], raw...)
+	s.lines++
 }
 
 // take asks for room in the log.
@@ -115,13 +123,23 @@ func printable(s string) string {
 	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
-// lastWords returns the newest lines and how many bytes were dropped in all.
-func (s *logSink) lastWords() ([]string, int64) {
+// droppedBytes returns how much was too much for the log.
+func (s *logSink) droppedBytes() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	lines := slices.Clone(s.last)
+	return s.total
+}
+
+// lastWords returns the newest lines.
+func (s *logSink) lastWords() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lines := make([]string, 0, len(s.last)+1)
+	for i := range s.last {
+		lines = append(lines, printable(string(s.last[(s.lines+i)%len(s.last)])))
+	}
 	if len(s.partial) > 0 {
 		lines = append(lines, printable(string(s.partial)))
 	}
-	return lines, s.total
+	return lines
 }

@@ -345,7 +345,7 @@ func (s *supervisor) endOf(ctx context.Context, p *process, hung error) {
 	default:
 		p.client.Kill() // it has ended: this waits until all of it is cleared away
 		exit := p.client.Exit()
-		lines, _ := p.output.lastWords()
+		lines := p.output.lastWords()
 		s.log.Error("the plugin ended", "exit", exit.Text)
 		s.count(fmt.Errorf("the process ended: %s", exit.Text))
 		s.mu.Lock()
@@ -458,7 +458,7 @@ func (s *supervisor) report() Status {
 	status := s.status
 	status.Sandbox = "none"
 	if s.output != nil {
-		_, status.OutputDropped = s.output.lastWords()
+		status.OutputDropped = s.output.droppedBytes()
 	}
 	status.InFlight, status.Waiting = s.admission.Load().len()
 	return status

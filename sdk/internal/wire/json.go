@@ -277,8 +277,13 @@ func (r *reader) digits() bool {
 // that contains itself.
 const maxQuick = 64
 
-// writeValue appends a value as JSON, the same bytes for equal values.
-func writeValue(to []byte, value any) ([]byte, error) { return writeNested(to, value, 0) }
+// writeMetadata returns a value as JSON, the same bytes for equal values.
+func writeMetadata(value any) ([]byte, error) { return writeNested(nil, value, 0) }
+
+// writeLabels returns labels as JSON, the same bytes for equal labels.
+func writeLabels(labels map[string]string) ([]byte, error) {
+	return writeObject(nil, labels, writeString)
+}
 
 func writeNested(to []byte, value any, depth int) ([]byte, error) {
 	deeper := func(to []byte, value any) ([]byte, error) { return writeNested(to, value, depth+1) }

@@ -56,7 +56,7 @@ func FuzzJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		labels, err := readLabels(text)
 		if compare(t, text, labels, err) && labels != nil {
-			written, err := writeObject(nil, labels, writeString)
+			written, err := writeLabels(labels)
 			again, readErr := readLabels(written)
 			if diff := cmp.Diff(labels, again); diff != "" || err != nil || readErr != nil {
 				t.Errorf("labels %q written as %q: %v, %v\n%s", text, written, err, readErr, diff)
@@ -64,7 +64,7 @@ func FuzzJSON(f *testing.F) {
 		}
 		metadata, err := readMetadata(text)
 		if compare(t, text, metadata, err) && metadata != nil {
-			written, err := writeValue(nil, metadata)
+			written, err := writeMetadata(metadata)
 			again, readErr := readMetadata(written)
 			if diff := cmp.Diff(metadata, again); diff != "" || err != nil || readErr != nil {
 				t.Errorf("metadata %q written as %q: %v, %v\n%s", text, written, err, readErr, diff)
@@ -85,7 +85,7 @@ func TestAnyGoValueCanBeWritten(t *testing.T) {
 		"int": 1, "float": 0.1, "struct": struct{ A int }{1}, "strings": []string{"a"}, "nil list": []any(nil),
 		"nil map": map[string]any(nil), "number": json.Number("1.50"), "labels": map[string]string{"b": "<", "a": "\x00"},
 	}
-	got, err := writeValue(nil, value)
+	got, err := writeMetadata(value)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestAnyGoValueCanBeWritten(t *testing.T) {
 	if json.Unmarshal(got, &a) != nil || json.Unmarshal(want, &b) != nil || !cmp.Equal(a, b) {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if _, err := writeValue(nil, map[string]any{"f": func() {}}); err == nil {
+	if _, err := writeMetadata(map[string]any{"f": func() {}}); err == nil {
 		t.Error("a function was written, want an error")
 	}
 }
@@ -105,7 +105,7 @@ func TestAnyGoValueCanBeWritten(t *testing.T) {
 func TestAValueThatContainsItselfIsRefused(t *testing.T) {
 	object := map[string]any{}
 	object["self"] = []any{object}
-	if _, err := writeValue(nil, object); err == nil {
+	if _, err := writeMetadata(object); err == nil {
 		t.Error("it was written, want an error")
 	}
 }

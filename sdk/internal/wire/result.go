@@ -68,12 +68,12 @@ func fromEvent(e *sdk.Event) (*adapterv1.Event, error) {
 	}
 	var err error
 	if len(e.Labels) > 0 {
-		if m.LabelsJson, err = writeObject(nil, e.Labels, writeString); err != nil {
+		if m.LabelsJson, err = writeLabels(e.Labels); err != nil {
 			return nil, fmt.Errorf("encode labels: %w", err)
 		}
 	}
 	if len(e.Metadata) > 0 {
-		if m.MetadataJson, err = writeValue(nil, e.Metadata); err != nil {
+		if m.MetadataJson, err = writeMetadata(e.Metadata); err != nil {
 			return nil, fmt.Errorf("encode metadata: %w", err)
 		}
 	}
