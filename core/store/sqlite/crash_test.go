@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -219,15 +218,16 @@ func cutPower(t *testing.T, synchronous string) (acked, gone, cuts int) {
 	for i := range 24 {
 		time.Sleep(time.Duration(5+rng.IntN(40)) * time.Millisecond)
 		dir := t.TempDir()
-		mu.Lock() // the submitters rest as soon as they are told
-		d.cut(t, dir, rng, []float64{0, 0.5, 0.95}[i%3])
-		known := slices.Clone(told)
-		n := lost(t, dir, known)
-		mu.Unlock()
+		known, n := func() (int, int) {
+			mu.Lock() // the submitters rest as soon as they are told
+			defer mu.Unlock()
+			d.cut(t, dir, rng, []float64{0, 0.5, 0.95}[i%3])
+			return len(told), lost(t, dir, told)
+		}()
 		if n > 0 && synchronous == "FULL" {
-			t.Errorf("cut %d with seed %d: %d of %d lost", i, seed, n, len(known))
+			t.Errorf("cut %d with seed %d: %d of %d lost", i, seed, n, known)
 		}
-		acked, gone, cuts = len(known), gone+n, cuts+1
+		acked, gone, cuts = known, gone+n, cuts+1
 	}
 	return acked, gone, cuts
 }

@@ -34,12 +34,15 @@ type change struct {
 
 const sector = 512
 
-// newDisk registers a disk under the test's name.
+// newDisk registers a disk under the test's name, below the store's own files.
 func newDisk(t *testing.T) (*disk, string) {
 	d := &disk{VFSFilename: vfs.Find("").(vfs.VFSFilename), files: map[string]*image{}}
 	name := filepath.Base(t.TempDir()) + t.Name()
-	vfs.Register(name, files{d})
-	t.Cleanup(func() { vfs.Unregister(name) })
+	registerFiles(name, d)
+	t.Cleanup(func() {
+		vfs.Unregister(name)
+		vfs.Unregister(name + gathering)
+	})
 	return d, name
 }
 

@@ -8,27 +8,42 @@ import (
 	"github.com/ncruces/go-sqlite3/vfs"
 )
 
-// vfsName is under which SQLite knows files.
-const vfsName = "bellcrank"
+// Under these names SQLite knows files; the second gathers.
+const (
+	vfsName   = "bellcrank"
+	gathering = "-gathering"
+)
 
-// files is a file system that says when it is full. The driver's own calls
-// every write that fails an I/O error, and after one of those nobody could go
-// on: a full disk, which may have room again in a minute, must not end the
-// gateway.
-type files struct{ vfs.VFSFilename }
+// files is a file system that says when it is full, and that writes a commit
+// to the log at once.
+//
+// The driver's own calls every write that fails an I/O error, and after one of
+// those nobody could go on: a full disk, which may have room again in a
+// minute, must not end the gateway.
+type files struct {
+	vfs.VFSFilename
+	// gather holds back what is written to the log until it is synced. That is
+	// safe only for a connection that syncs each commit: then nobody knows of a
+	// frame before it is written.
+	gather bool
+}
 
-// registerFiles makes files known to SQLite.
-func registerFiles() {
-	vfs.Register(vfsName, files{vfs.Find("").(vfs.VFSFilename)})
+// registerFiles makes files on top of a file system known to SQLite.
+func registerFiles(name string, below vfs.VFSFilename) {
+	vfs.Register(name, files{VFSFilename: below})
+	vfs.Register(name+gathering, files{VFSFilename: below, gather: true})
 }
 
 // OpenFilename opens a file.
 func (v files) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
-	f, flags, err := v.VFSFilename.OpenFilename(name, flags)
-	if err != nil {
-		return nil, flags, err
+	f, out, err := v.VFSFilename.OpenFilename(name, flags)
+	switch {
+	case err != nil:
+		return nil, out, err
+	case v.gather && flags&vfs.OPEN_WAL != 0:
+		return &logFile{file: file{f}}, out, nil
 	}
-	return file{f}, flags, nil
+	return file{f}, out, nil
 }
 
 type file struct{ vfs.File }
@@ -48,4 +63,76 @@ func (f file) SharedMemory() vfs.SharedMemory {
 		return shared.SharedMemory()
 	}
 	return nil
+}
+
+// maxGathered bounds what a logFile holds back.
+const maxGathered = 1 << 20
+
+// logFile is the log as one connection has it open. SQLite writes it frame by
+// frame, each in two parts; a logFile writes what is adjacent in one go.
+type logFile struct {
+	file
+	at      int64  // where gathered belongs
+	pending []byte // gathered
+}
+
+// WriteAt takes note of a write.
+func (f *logFile) WriteAt(p []byte, at int64) (int, error) {
+	if at != f.at+int64(len(f.pending)) || len(f.pending)+len(p) > maxGathered {
+		if err := f.flush(); err != nil {
+			return 0, err
+		}
+		f.at = at
+	}
+	f.pending = append(f.pending, p...)
+	return len(p), nil
+}
+
+// flush writes what was gathered. If that fails it is forgotten: SQLite learns
+// of it in the same transaction, and writes it again in another.
+func (f *logFile) flush() error {
+	if len(f.pending) == 0 {
+		return nil
+	}
+	_, err := f.file.WriteAt(f.pending, f.at)
+	f.at += int64(len(f.pending))
+	f.pending = f.pending[:0]
+	return err
+}
+
+// Sync brings everything to stable storage.
+func (f *logFile) Sync(flags vfs.SyncFlag) error {
+	if err := f.flush(); err != nil {
+		return err
+	}
+	return f.File.Sync(flags)
+}
+
+// ReadAt reads what was written, gathered or not.
+func (f *logFile) ReadAt(p []byte, at int64) (int, error) {
+	if err := f.flush(); err != nil {
+		return 0, err
+	}
+	return f.File.ReadAt(p, at)
+}
+
+// Size returns the size with what was gathered.
+func (f *logFile) Size() (int64, error) {
+	if err := f.flush(); err != nil {
+		return 0, err
+	}
+	return f.File.Size()
+}
+
+// Truncate cuts the log.
+func (f *logFile) Truncate(size int64) error {
+	if err := f.flush(); err != nil {
+		return err
+	}
+	return f.File.Truncate(size)
+}
+
+// Close writes what was gathered and closes the log.
+func (f *logFile) Close() error {
+	return errors.Join(f.flush(), f.File.Close())
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/vfs"
 
 	"bellcrank.example/core/store/engine"
 )
@@ -55,6 +56,7 @@ const (
 	// backstop is how many pages the log may have before a commit itself
 	// moves them, should the checkpointer not get to it.
 	backstop = 16384
+	full     = "FULL"
 	// cache is a connection's page cache, in KiB if negative.
 	cache = "-8192"
 	// checkBelow is up to which size a database is checked as a whole after a
@@ -75,7 +77,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	registerFiles()
+	registerFiles(vfsName, vfs.Find("").(vfs.VFSFilename))
 	db := &DB{lock: lock}
 	if err := db.open(ctx, cfg); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -89,7 +91,7 @@ func (db *DB) open(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	if db.writer, err = db.connect(ctx, cfg, path); err != nil {
+	if db.writer, err = db.connect(ctx, cfg, dsn(cfg, path, cfg.writerFiles())); err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
 	if crashed {
@@ -97,16 +99,16 @@ func (db *DB) open(ctx context.Context, cfg Config) error {
 			return err
 		}
 	}
-	if err := migrate(ctx, dsn(cfg, path), cfg.Logger); err != nil {
+	if err := migrate(ctx, dsn(cfg, path, ""), cfg.Logger); err != nil {
 		return fmt.Errorf("migrate %s: %w", path, err)
 	}
-	if db.checkpointer, err = db.connect(ctx, cfg, path); err != nil {
+	if db.checkpointer, err = db.connect(ctx, cfg, dsn(cfg, path, "")); err != nil {
 		return fmt.Errorf("open %s for checkpoints: %w", path, err)
 	}
 	readers := cmp.Or(cfg.Readers, 4)
 	db.readers = make(chan *conn, readers)
 	for range readers {
-		c, err := db.connect(ctx, cfg, path)
+		c, err := db.connect(ctx, cfg, dsn(cfg, path, ""))
 		if err == nil {
 			err = c.query(`PRAGMA query_only = ON`).exec()
 		}
@@ -142,14 +144,23 @@ func prepareFile(path string) (crashed bool, err error) {
 	return log.Size() > 0, nil
 }
 
+// writerFiles returns which files the writer uses: it may gather what it
+// writes to the log because it syncs each commit.
+func (c *Config) writerFiles() string {
+	if cmp.Or(c.synchronous, full) == full {
+		return gathering
+	}
+	return ""
+}
+
 // dsn names the database for SQLite. Its log gets the database's own mode.
-func dsn(cfg Config, path string) string {
-	q := url.Values{"modeof": {path}, "vfs": {cmp.Or(cfg.vfs, vfsName)}}
+func dsn(cfg Config, path, kind string) string {
+	q := url.Values{"modeof": {path}, "vfs": {cmp.Or(cfg.vfs, vfsName) + kind}}
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 
-func (db *DB) connect(ctx context.Context, cfg Config, path string) (*conn, error) {
-	raw, err := sqlite3.OpenContext(ctx, dsn(cfg, path))
+func (db *DB) connect(ctx context.Context, cfg Config, dsn string) (*conn, error) {
+	raw, err := sqlite3.OpenContext(ctx, dsn)
 	if err != nil {
 		return nil, wrap(err)
 	}
@@ -168,13 +179,13 @@ func (c *conn) set(cfg Config) error {
 	if err := c.BusyTimeout(readTimeout); err != nil {
 		return fmt.Errorf("set the busy timeout: %w", err)
 	}
-	sync := cmp.Or(cfg.synchronous, "FULL")
-	levels := map[string]string{"FULL": "2", "NORMAL": "1"}
+	sync := cmp.Or(cfg.synchronous, full)
+	levels := map[string]string{full: "2", "NORMAL": "1"}
 	for _, p := range []struct{ name, value, want string }{
-		{"auto_vacuum", "INCREMENTAL", "2"}, // takes effect in a new file only, where nothing was written before
+		{"synchronous", sync, levels[sync]}, // before anything is written
+		{"auto_vacuum", "INCREMENTAL", "2"}, // takes effect in a new file only
 		{"page_size", "4096", "4096"},
 		{"journal_mode", "WAL", "wal"},
-		{"synchronous", sync, levels[sync]},
 		{"wal_autocheckpoint", strconv.Itoa(backstop), strconv.Itoa(backstop)},
 		{"cache_size", cache, cache},
 		{"max_page_count", strconv.Itoa(cmp.Or(cfg.maxPages, 4294967294)), ""},

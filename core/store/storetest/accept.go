@@ -566,13 +566,13 @@ func second[T any](_ T, err error) error { return err }
 
 func pruned(t *testing.T, f *fixture) {
 	f.run()
-	f.accept(trigger("open"))                   // INC-1 stays open
-	f.accept(trigger("owed"))                   // INC-2 is over, but nobody was told
-	f.accept(resolve("owed"))                   //
-	f.accept(trigger("over"))                   // INC-3 is over, and everybody knows
-	f.accept(resolve("over"))                   //
-	f.accept(resolve("nothing"))                // an orphan
-	f.owe(f.clock())                            // work
+	f.accept(trigger("open"))             // INC-1 stays open
+	f.accept(trigger("owed"))             // INC-2 is over, but nobody was told
+	f.accept(resolve("owed"))             //
+	f.accept(trigger("over"))             // INC-3 is over, and everybody knows
+	f.accept(resolve("over"))             //
+	f.accept(resolve("nothing"))          // an orphan
+	f.owe(f.clock())                      // work
 	old := delivered(f.request(), "body") // a delivery id
 	f.commit(insert(old))
 	for v := 1; v <= 2; v++ {

@@ -232,7 +232,7 @@ func scheduleSurvives(t *testing.T, f *fixture) {
 	if diff := cmp.Diff(before, f.delivery(1, 1)); diff != "" || !before.NextAt.Equal(micros(later)) {
 		t.Errorf("delivery due at %v, want %v; (-before +after):\n%s", before.NextAt, later, diff)
 	}
-	got, err := f.Driver.Request(t.Context(), r.ID)
+	got, err := f.Request(t.Context(), r.ID)
 	f.must(err)
 	if !got.NextAt.Equal(micros(later)) {
 		t.Errorf("request due at %v, want %v", got.NextAt, later)
