@@ -50,8 +50,9 @@ type Intake struct {
 	late sync.WaitGroup // answers that come after the budget
 
 	mu       sync.Mutex
-	owned    map[core.ID]bool // requests whose adapter call is under way
-	suspects map[core.ID]bool // requests that were in an adapter when it crashed
+	owned    map[core.ID]bool     // requests whose adapter call is under way
+	suspects map[core.ID]bool     // requests that were in an adapter when it crashed
+	resumed  map[string]time.Time // integrations without held requests -> since when
 }
 
 // New returns an Intake. Its Run sweeps and waits for late answers.
@@ -71,7 +72,10 @@ func New(cfg Config) *Intake {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	return &Intake{cfg: cfg, started: cfg.NewID(), owned: map[core.ID]bool{}, suspects: map[core.ID]bool{}}
+	return &Intake{
+		cfg: cfg, started: cfg.NewID(),
+		owned: map[core.ID]bool{}, suspects: map[core.ID]bool{}, resumed: map[string]time.Time{},
+	}
 }
 
 // lease is how long a request whose sender was answered early belongs to the
@@ -93,6 +97,8 @@ func (in *Intake) Accept(ctx context.Context, integration *core.Integration, r *
 	}
 	switch {
 	case r.State == core.RequestHeld:
+		// Only afterwards, or a sweep that looks in between would miss it.
+		defer in.holds(r.Integration)
 		return in.keep(ctx, r)
 	case r.Code != "":
 		return in.commit(ctx, integration, judged(integration, r), nil)

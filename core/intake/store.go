@@ -23,6 +23,9 @@ type Store interface {
 	// the integrations in skip are left out. Oldest first, at most limit, with
 	// their bodies.
 	Owed(ctx context.Context, skip []string, now time.Time, before core.ID, limit int) ([]*core.Request, error)
+	// Resume makes some requests open and due that were held while their
+	// integration was paused, and returns how many: 0 when none are left.
+	Resume(ctx context.Context, integration string) (int, error)
 	// Neglected lists open requests without a fallback incident that were
 	// received before a time. Oldest first, at most limit, without bodies.
 	Neglected(ctx context.Context, receivedBefore time.Time, limit int) ([]*core.Request, error)

@@ -45,10 +45,13 @@ func (in *Intake) Run(ctx context.Context) error {
 	}
 }
 
-// Sweep finishes requests that are owed and whose adapter is ready: in
-// parallel, but those that were in an adapter when it crashed one by one, so
+// Sweep finishes requests that are owed and whose adapter is ready, those of
+// integrations that are no longer paused among them: in parallel, but those that were in an adapter when it crashed one by one, so
 // that the guilty one is found.
 func (in *Intake) Sweep(ctx context.Context) error {
+	if err := in.resume(ctx); err != nil {
+		return fmt.Errorf("resume held requests: %w", err)
+	}
 	owed, err := in.cfg.Store.Owed(ctx, in.unready(), in.cfg.Now(), in.started, sweepBatch)
 	if err != nil {
 		return fmt.Errorf("list owed requests: %w", err)
@@ -72,6 +75,46 @@ func (in *Intake) Sweep(ctx context.Context) error {
 		in.redo(ctx, r)
 	}
 	return nil
+}
+
+// resume opens what was held for integrations that aren't paused any more.
+func (in *Intake) resume(ctx context.Context) error {
+	for id, integration := range in.cfg.Integrations() {
+		if integration.Paused || !in.resumedAt(id).IsZero() {
+			continue
+		}
+		// Noted first: a request that is held meanwhile takes it back.
+		in.note(id, in.cfg.Now())
+		for n := 1; n > 0; {
+			var err error
+			if n, err = in.cfg.Store.Resume(ctx, id); err != nil {
+				in.holds(id)
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// resumedAt returns since when an integration has no held requests, zero if it
+// may have some.
+func (in *Intake) resumedAt(integration string) time.Time {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.resumed[integration]
+}
+
+func (in *Intake) note(integration string, resumed time.Time) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.resumed[integration] = resumed
+}
+
+// holds notes that an integration has held requests.
+func (in *Intake) holds(integration string) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	delete(in.resumed, integration)
 }
 
 // unready lists the integrations whose adapter can't be called now.
@@ -172,6 +215,9 @@ func (in *Intake) Tell(ctx context.Context) error {
 		return fmt.Errorf("list neglected requests: %w", err)
 	}
 	for _, r := range neglected {
+		if in.cfg.Now().Sub(in.resumedAt(r.Integration)) < patience {
+			continue // it has been held: its time begins now
+		}
 		reason := r.Reason
 		if reason == "" {
 			reason = "no adapter has answered for it"

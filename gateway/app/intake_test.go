@@ -443,3 +443,34 @@ func TestPausedIntegrationKeepsRequests(t *testing.T) {
 	r.wantState(receipt.Request, core.RequestHeld, "")
 	r.wantIncidents()
 }
+
+func TestResumedIntegrationIsHeard(t *testing.T) {
+	r := newRig(t)
+	r.says(trigger)
+	r.sweep() // finds nothing that is held
+	hold := func(body string) core.ID {
+		t.Helper()
+		receipt, err := r.intake.Accept(t.Context(), r.machine, &core.Request{ReceivedAt: r.clock(), Method: "POST", State: core.RequestHeld, Body: []byte(body)}, []byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return receipt.Request
+	}
+	first, second := hold("a"), hold("b")
+	r.pass(time.Hour)
+	r.ready = false
+	r.sweep() // resumed, while its adapter isn't there
+	r.wantState(first, core.RequestOpen, "")
+	if err := r.intake.Tell(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.wantIncidents() // nobody has waited for the adapter yet
+	r.ready = true
+	r.sweep()
+	r.wantState(first, core.RequestDone, "")
+	r.wantState(second, core.RequestDone, "")
+	r.wantIncidents("problem a: investigating x1", "problem b: investigating x1")
+	late := hold("c") // its sender came while the integration was still paused
+	r.sweep()
+	r.wantState(late, core.RequestDone, "")
+}

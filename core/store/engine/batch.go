@@ -163,13 +163,15 @@ func (e *Engine) publish(b *batch) {
 // apply runs the batch's steps. What attempts changed comes first: what is
 // folded then inherits from it.
 func (b *batch) apply(ctx context.Context) error {
-	for _, it := range b.items {
+	for i, it := range b.items {
 		var err error
 		switch {
 		case it.outcome != nil:
 			err = b.record(ctx, *it.outcome)
 		case it.state != nil:
 			err = b.setDestination(ctx, *it.state)
+		case it.resume != "":
+			b.results[i].resumed, err = b.tx.Resume(ctx, it.resume, b.now, resumeBatch)
 		case it.submission == nil:
 			err = b.tx.Touch(ctx, b.now)
 		}

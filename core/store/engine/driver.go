@@ -99,6 +99,9 @@ type Tx interface {
 	// Release makes rows due again: those parked, and those that wait because
 	// of a destination-fault.
 	Release(ctx context.Context, destination string, from time.Time, step time.Duration) error
+	// Resume makes an integration's held requests open and due, oldest first,
+	// at most limit, and returns how many.
+	Resume(ctx context.Context, integration string, now time.Time, limit int) (int, error)
 	// Touch writes something, so that the commit is a real one.
 	Touch(ctx context.Context, now time.Time) error
 	Commit(ctx context.Context) error

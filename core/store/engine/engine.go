@@ -175,6 +175,16 @@ func (e *Engine) SetDestination(ctx context.Context, s core.DestinationState) er
 	return err
 }
 
+// Resume makes requests open and due that were held while their integration
+// was paused. It does so for some at a time, and returns how many: none are
+// left when it returns 0.
+func (e *Engine) Resume(ctx context.Context, integration string) (int, error) {
+	it := newItem()
+	it.resume = integration
+	r, err := e.do(ctx, it)
+	return r.resumed, err
+}
+
 // Writable returns nil once something was stored durably.
 func (e *Engine) Writable(ctx context.Context) error {
 	_, err := e.do(ctx, newItem())

@@ -19,6 +19,7 @@ const (
 	batchItems  = 256
 	batchEvents = 2000
 	batchBytes  = 8 << 20
+	resumeBatch = 1000 // requests that are held
 )
 
 // The stages of an item.
@@ -28,12 +29,13 @@ const (
 	withdrawn
 )
 
-// item is one thing that the writer is asked for; touch if all are nil.
+// item is one thing that the writer is asked for; touch if all are empty.
 type item struct {
 	submission *core.Submission
 	stored     Stored // of a submission that inserts
 	outcome    *core.Outcome
 	state      *core.DestinationState
+	resume     string // an integration
 	size       int
 	stage      atomic.Int32
 	done       chan result // gets exactly one result, unless the item is withdrawn
@@ -44,6 +46,7 @@ type result struct {
 	request *core.Request // as folded
 	receipt core.Receipt
 	earlier core.ID // the request that brought the same delivery before
+	resumed int
 	err     error
 }
 

@@ -72,3 +72,15 @@ WHERE delivery.id = waiting.wid`
 func (t tx) Release(_ context.Context, destination string, from time.Time, step time.Duration) error {
 	return t.query(release).text(destination).int(from.UnixMicro()).int(step.Microseconds()).exec()
 }
+
+const resume = `UPDATE request SET state = 'open', next_at = ?2
+WHERE id IN (SELECT id FROM request WHERE state = 'held' AND integration = ?1 ORDER BY id LIMIT ?3) RETURNING id`
+
+// Resume makes held requests open and due.
+func (t tx) Resume(_ context.Context, integration string, now time.Time, limit int) (n int, err error) {
+	err = t.query(resume).text(integration).when(now).num(limit).each(func(*row) error {
+		n++
+		return nil
+	})
+	return n, err
+}

@@ -40,6 +40,7 @@ func Run(t *testing.T, open Open) {
 		"what nobody waits for any more is withdrawn":                 lateIsWithdrawn,
 		"what is queued at the end is stored, what comes later isn't": endFlushes,
 		"owed requests come when they are due":                        owedWhenDue,
+		"held requests are open once they are resumed":                heldUntilResumed,
 		"neglected requests are those without a fallback":             neglected,
 		"lanes are due in the order of their waiting":                 lanesAreDue,
 		"an attempt is recorded with all it changes":                  attemptRecorded,

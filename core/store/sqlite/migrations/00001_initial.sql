@@ -40,6 +40,7 @@ CREATE TABLE request (
 CREATE INDEX request_list ON request (integration, id);
 CREATE INDEX request_open ON request (integration, next_at) WHERE state = 'open';
 CREATE INDEX request_neglected ON request (id) WHERE state = 'open' AND fallback IS NULL;
+CREATE INDEX request_held ON request (integration, id) WHERE state = 'held';
 CREATE INDEX request_trouble ON request (integration, id) WHERE state IN ('quarantined', 'rejected');
 
 CREATE TABLE delivery_id (
