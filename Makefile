@@ -16,10 +16,10 @@ FUZZTIME ?= 30s
 # Everything but the race detector builds without cgo.
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test race bench fuzz lint check generate clean
+.PHONY: help build run test race test-alertmanager bench fuzz lint check generate clean
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/bellcrank and bin/plugins/*, and pin the plugins
 	@mkdir -p bin/plugins
@@ -42,6 +42,9 @@ test: ## run the tests (Go and git only)
 
 race: ## run the tests under the race detector (needs gcc)
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./...
+
+test-alertmanager: ## run the tests with a real Alertmanager in front (needs prometheus-alertmanager)
+	$(GO) test -count=1 -tags alertmanager -run '^TestAlertmanager' ./gateway
 
 bench: build ## print benchmarks side by side
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
