@@ -91,8 +91,8 @@ func (db *DB) Incidents(ctx context.Context, want core.IncidentFilter) (list []*
 	return list, err
 }
 
-// timelineLength bounds what Incident lists.
-const timelineLength = 200
+// detailLength bounds each list of what Incident returns to the newest so many.
+const detailLength = 200
 
 // Incident returns an incident with everything that happened to it.
 func (db *DB) Incident(ctx context.Context, number int64) (core.IncidentDetail, error) {
@@ -117,7 +117,7 @@ func (db *DB) Incident(ctx context.Context, number int64) (core.IncidentDetail, 
 
 func readTimeline(c *conn, d *core.IncidentDetail) error {
 	err := c.query(`SELECT id, tenant_id, incident_id, request_id, idx, action, effect, at, occurred_at, severity, title
-		FROM event WHERE incident_id = ? ORDER BY id DESC LIMIT ?`).id(d.Incident.ID).num(timelineLength).
+		FROM event WHERE incident_id = ? ORDER BY id DESC LIMIT ?`).id(d.Incident.ID).num(detailLength).
 		each(func(r *row) error {
 			d.Timeline = append(d.Timeline, core.TimelineEntry{
 				ID: r.id(), Tenant: r.int(), Incident: r.id(), Request: r.id(), Index: r.num(),
@@ -131,19 +131,23 @@ func readTimeline(c *conn, d *core.IncidentDetail) error {
 }
 
 func readVersions(c *conn, d *core.IncidentDetail) error {
-	return c.query(`SELECT number, kind, at FROM incident_version WHERE incident_id = ? ORDER BY number`).id(d.Incident.ID).
-		each(func(r *row) error {
-			d.Versions = append(d.Versions, core.VersionLine{Number: r.num(), Kind: core.Kind(r.text()), At: r.when()})
-			return nil
-		})
+	err := c.query(`SELECT number, kind, at FROM incident_version WHERE incident_id = ? ORDER BY number DESC LIMIT ?`).
+		id(d.Incident.ID).num(detailLength).each(func(r *row) error {
+		d.Versions = append(d.Versions, core.VersionLine{Number: r.num(), Kind: core.Kind(r.text()), At: r.when()})
+		return nil
+	})
+	slices.Reverse(d.Versions)
+	return err
 }
 
 func readDeliveries(c *conn, d *core.IncidentDetail) error {
-	return c.query(selectDelivery + ` WHERE incident_id = ? ORDER BY version, destination`).id(d.Incident.ID).
-		each(func(r *row) error {
-			d.Deliveries = append(d.Deliveries, readDelivery(r))
-			return nil
-		})
+	err := c.query(selectDelivery + ` WHERE incident_id = ? ORDER BY version DESC, destination DESC LIMIT ?`).
+		id(d.Incident.ID).num(detailLength).each(func(r *row) error {
+		d.Deliveries = append(d.Deliveries, readDelivery(r))
+		return nil
+	})
+	slices.Reverse(d.Deliveries)
+	return err
 }
 
 // Requests lists requests without bodies, newest first.
