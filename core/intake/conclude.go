@@ -27,7 +27,7 @@ func (in *Intake) conclude(integration *core.Integration, r *core.Request, a ans
 	var fault *core.AdaptError
 	switch {
 	case a.err == nil:
-		return in.applied(integration, r, a.result)
+		return in.applied(integration, r, a.result, w)
 	case errors.As(a.err, &failure) && failure.RequestFault():
 		return refused(integration, r, failure, w)
 	case errors.As(a.err, &fault):
@@ -39,7 +39,7 @@ func (in *Intake) conclude(integration *core.Integration, r *core.Request, a ans
 
 // applied is the change of a result. A result of nothing at all is a broken
 // promise, never an empty success.
-func (in *Intake) applied(integration *core.Integration, r *core.Request, result sdk.Result) core.Change {
+func (in *Intake) applied(integration *core.Integration, r *core.Request, result sdk.Result, w where) core.Change {
 	if len(result.Events)+len(result.Rejected) == 0 && result.Ignored == "" && result.Reply == nil {
 		return in.failed(integration, r, &core.AdaptError{
 			Fault: core.AdapterBroken, Plugin: integration.Plugin, Err: errors.New("answered with nothing at all"),
@@ -49,7 +49,7 @@ func (in *Intake) applied(integration *core.Integration, r *core.Request, result
 		return refused(integration, r, &sdk.Failure{
 			Code:    sdk.TooLarge,
 			Message: fmt.Sprintf("%d events in one request, the limit is %d", len(result.Events), integration.Limits.Events),
-		}, later)
+		}, w)
 	}
 	r.State, r.Code, r.Reason = core.RequestDone, "", ""
 	r.Adapter = integration.Info.Type + " " + integration.Info.Version

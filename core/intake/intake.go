@@ -50,9 +50,11 @@ type Intake struct {
 	late sync.WaitGroup // answers that come after the budget
 
 	mu       sync.Mutex
-	owned    map[core.ID]bool     // requests whose adapter call is under way
-	suspects map[core.ID]bool     // requests that were in an adapter when it crashed
-	resumed  map[string]time.Time // integrations without held requests -> since when
+	stopped  bool                           // calls are cut off
+	calls    map[core.ID]context.CancelFunc // cut off the calls that are under way
+	owned    map[core.ID]bool               // requests whose adapter call is under way
+	suspects map[core.ID]bool               // requests that were in an adapter when it crashed
+	resumed  map[string]time.Time           // integrations without held requests -> since when
 }
 
 // New returns an Intake. Its Run sweeps and waits for late answers.
@@ -74,7 +76,7 @@ func New(cfg Config) *Intake {
 	}
 	return &Intake{
 		cfg: cfg, started: cfg.NewID(),
-		owned: map[core.ID]bool{}, suspects: map[core.ID]bool{}, resumed: map[string]time.Time{},
+		calls: map[core.ID]context.CancelFunc{}, owned: map[core.ID]bool{}, suspects: map[core.ID]bool{}, resumed: map[string]time.Time{},
 	}
 }
 
@@ -116,7 +118,7 @@ func (in *Intake) adapt(ctx context.Context, integration *core.Integration, r *c
 	defer budget.Stop()
 	select {
 	case a := <-call:
-		if len(a.result.Events) > chunk {
+		if n := len(a.result.Events); n > chunk && n <= integration.Limits.Events {
 			return in.answerLater(ctx, integration, r, again(a))
 		}
 		return in.commit(ctx, integration, in.conclude(integration, r, a, atTheDoor), a.result.Reply)
@@ -135,7 +137,7 @@ func (in *Intake) answerLater(ctx context.Context, integration *core.Integration
 	in.late.Go(func() {
 		defer in.disown(r.ID)
 		a := <-call // ends with the call's own deadline
-		if err == nil {
+		if err == nil && !in.cutOff(a) {
 			in.finish(context.WithoutCancel(ctx), integration, &stored, a)
 		}
 	})
@@ -154,12 +156,49 @@ func (in *Intake) call(ctx context.Context, integration *core.Integration, r *co
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.cfg.CallTimeout)
 	out := make(chan answer, 1)
 	request := adapterRequest(integration, r, decoded)
+	in.began(r.ID, cancel)
 	in.late.Go(func() {
-		defer cancel()
+		defer in.ended(r.ID, cancel)
 		result, err := in.cfg.Adapters.Adapt(ctx, integration.Plugin, request)
 		out <- answer{result, err}
 	})
 	return out
+}
+
+// began makes a call one that cut ends.
+func (in *Intake) began(id core.ID, cancel context.CancelFunc) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.calls[id] = cancel
+	if in.stopped {
+		cancel()
+	}
+}
+
+func (in *Intake) ended(id core.ID, cancel context.CancelFunc) {
+	cancel()
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	delete(in.calls, id)
+}
+
+// cut ends the calls that are under way. Their requests are stored or about to
+// be: the next process finishes them, sooner than we would.
+func (in *Intake) cut() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.stopped = true
+	for _, cancel := range in.calls {
+		cancel()
+	}
+}
+
+// cutOff reports whether an answer is only that of a call which we cut off:
+// that is no failure of the adapter.
+func (in *Intake) cutOff(a answer) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.stopped && a.err != nil
 }
 
 func adapterRequest(integration *core.Integration, r *core.Request, decoded []byte) sdk.Request {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bellcrank.example/core"
+	"bellcrank.example/sdk"
 )
 
 const (
@@ -21,14 +22,17 @@ const (
 	commitTimeout = 10 * time.Second
 )
 
-// Run sweeps until ctx ends, then waits for the answers that are still out.
+// Run sweeps until ctx ends, then cuts off the calls that are under way: what
+// they were for stays owed.
 func (in *Intake) Run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, in.cut)()
 	began := in.cfg.Now()
 	tick := time.NewTicker(in.cfg.SweepEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			in.cut()
 			in.late.Wait()
 			return nil
 		case <-tick.C:
@@ -136,12 +140,15 @@ func (in *Intake) redo(ctx context.Context, r *core.Request) {
 	if integration == nil || ctx.Err() != nil || in.owns(r.ID) {
 		return
 	}
-	decoded, err := core.Decode(r.Body, r.Encoding, integration.Limits.Body)
-	if err != nil {
-		in.cfg.Logger.Error("decode a stored request", "request", r.ID, "err", err)
+	var a answer
+	if decoded, err := core.Decode(r.Body, r.Encoding, integration.Limits.Body); err != nil {
+		// The limit was higher when it came in.
+		a.err = &sdk.Failure{Code: sdk.TooLarge, Message: "the body can't be decoded: " + err.Error()}
+	} else if a = <-in.call(ctx, integration, r, decoded); in.cutOff(a) {
 		return
 	}
-	in.finish(ctx, integration, r, <-in.call(ctx, integration, r, decoded))
+	// What the adapter has answered is applied even when we are told to stop.
+	in.finish(context.WithoutCancel(ctx), integration, r, a)
 }
 
 func (in *Intake) owns(id core.ID) bool {

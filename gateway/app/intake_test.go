@@ -1,6 +1,8 @@
 package app
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -378,6 +380,81 @@ func TestRequestPastTheLimitOfEventsIsToldOf(t *testing.T) {
 		return sdk.Result{Events: make([]sdk.Event, 11)}, nil
 	})
 	r.wantState(r.accept(r.machine, "a").Request, core.RequestQuarantined, core.AdapterRejected)
+}
+
+func TestPersonPastTheLimitOfEventsIsRefused(t *testing.T) {
+	r := newRig(t)
+	r.human.Limits.Events = 1500
+	r.says(func(context.Context, sdk.Request) (sdk.Result, error) {
+		return sdk.Result{Events: make([]sdk.Event, 1501)}, nil
+	})
+	r.wantState(r.accept(r.human, "a").Request, core.RequestRejected, core.ValidationFailed)
+	r.wantIncidents()
+}
+
+func TestStoredRequestPastALoweredLimitIsToldOf(t *testing.T) {
+	r := newRig(t)
+	r.says(trigger)
+	r.ready = false
+	receipt, err := r.intake.Accept(t.Context(), r.machine, &core.Request{
+		ReceivedAt: r.clock(), Method: "POST", Encoding: "gzip", Body: gzipped(t, "a long body"),
+	}, []byte("a long body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.machine.Limits.Body = 4
+	r.ready = true
+	r.sweep()
+	r.wantState(receipt.Request, core.RequestQuarantined, core.AdapterRejected)
+	r.wantIncidents("An alert from datadog/test could not be read: investigating x1")
+}
+
+func gzipped(t *testing.T, body string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write([]byte(body)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestStopCutsCallsOffAndChargesNobody(t *testing.T) {
+	r := newRig(t)
+	r.says(func(ctx context.Context, _ sdk.Request) (sdk.Result, error) {
+		<-ctx.Done()
+		return sdk.Result{}, &core.AdaptError{Fault: core.AdapterTimeout, Plugin: "datadog", Err: ctx.Err()}
+	})
+	receipt := r.accept(r.machine, "a")
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	began := time.Now()
+	if err := r.intake.Run(stopped); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("it took %v to stop", took)
+	}
+	r.wantState(receipt.Request, core.RequestOpen, "")
+	if got := r.request(receipt.Request).Attempt; got != 0 {
+		t.Errorf("the request counts %d tries, want none", got)
+	}
+}
+
+func TestTestHidesNoAlertWithTheSameBytes(t *testing.T) {
+	r := newRig(t)
+	r.says(func(context.Context, sdk.Request) (sdk.Result, error) {
+		return sdk.Result{Events: []sdk.Event{{Action: sdk.Trigger, Title: "backup failed"}}}, nil
+	})
+	if _, err := r.intake.Accept(t.Context(), r.human, &core.Request{ReceivedAt: r.clock(), Method: "POST", Test: true, Body: []byte("a")}, []byte("a")); err != nil {
+		t.Fatal(err)
+	}
+	r.accept(r.human, "a")
+	r.accept(r.human, "a") // the sender's retry
+	r.wantIncidents("backup failed: investigating x1", "backup failed: investigating x2")
 }
 
 func TestRepeatedDeliveryIsAnsweredAsTheFirst(t *testing.T) {
