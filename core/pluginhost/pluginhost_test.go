@@ -139,7 +139,7 @@ func privateCopy(t testing.TB) string {
 // run runs a host with one plugin until the test ends.
 func run(t testing.TB, s Spec, change func(*Config)) *Host {
 	t.Helper()
-	cfg := Config{Plugins: []Spec{s}, RunDir: filepath.Join(t.TempDir(), "run"), Logger: slog.New(slog.DiscardHandler)}
+	cfg := Config{Plugins: []Spec{s}, RunDir: filepath.Join(t.TempDir(), "run"), Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	cfg.Timing.Start = 60 * time.Second // a loaded machine, the race detector
 	if change != nil {
 		change(&cfg)

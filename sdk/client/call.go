@@ -31,7 +31,13 @@ func (c *Client) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 	if err != nil {
 		return sdk.Result{}, err
 	}
-	return read(m, response)
+	result, err := read(m, response)
+	if f, ok := errors.AsType[*sdk.Failure](err); ok && f.Code == sdk.Internal && !deadline.IsZero() && !c.cfg.Now().Before(deadline) {
+		// An adapter that minds its deadline fails by it a moment before we
+		// give up, or after: the two mean the same.
+		return sdk.Result{}, &Error{Kind: Timeout, Err: f}
+	}
+	return result, err
 }
 
 var errGone = errors.New("the process has ended")
