@@ -42,6 +42,7 @@ type Gateway struct {
 	cfg        Config
 	log        *slog.Logger
 	current    atomic.Pointer[setup]
+	booted     *config.Config // what listeners and store were made of
 	pepper     core.Secret
 	generation int64
 
@@ -54,8 +55,13 @@ type Gateway struct {
 	stopping   atomic.Bool
 }
 
-// stopTimeout bounds a shutdown.
-const stopTimeout = 20 * time.Second
+// Bounds of a shutdown. After either, what hasn't ended gets one more second.
+const (
+	stopTimeout = 19 * time.Second
+	// failTimeout is for a shutdown because a part has failed: what can't be
+	// stored can't be finished either, and whoever starts us again is waiting.
+	failTimeout = time.Second
+)
 
 // Run builds a gateway and runs it until ctx ends or a part fails. reload is
 // received from whenever the configuration shall be read again.
@@ -64,7 +70,7 @@ func Run(ctx context.Context, cfg Config, reload <-chan struct{}) error {
 	if err != nil {
 		return err
 	}
-	g := &Gateway{cfg: cfg, log: slog.Default()}
+	g := &Gateway{cfg: cfg, log: slog.Default(), booted: loaded}
 	if cfg.Logger != nil {
 		g.log = cfg.Logger(loaded.Telemetry)
 	}
@@ -214,22 +220,28 @@ func (g *Gateway) run(ctx context.Context, c *config.Config, reload <-chan struc
 	if g.cfg.Started != nil {
 		g.cfg.Started(ingest.Addr().String(), admin.Addr().String())
 	}
-	for {
-		select {
-		case <-reload:
-			g.reload()
-			continue
-		case <-parts.failed():
-		case <-ctx.Done():
-		}
-		break
-	}
+	limit := g.serve(ctx, parts.failed(), reload)
 	g.stopping.Store(true)
 	g.ingest.Drain()
 	g.log.Info("stopping")
 	// Attempts under way end while the door still serves; then nothing new
-	// comes in, what is in is finished, and only then the plugins go.
-	return parts.stop(stopTimeout, "dispatch", "ingest", "intake", "admin", "store", "plugins")
+	// comes in, what is in is stored, and only then the plugins go.
+	return parts.stop(limit, []string{"dispatch"}, []string{"ingest", "admin"}, []string{"intake"}, []string{"store"}, []string{"plugins"})
+}
+
+// serve reloads until ctx ends or a part fails, and returns how long the parts
+// may take to stop.
+func (g *Gateway) serve(ctx context.Context, failed <-chan struct{}, reload <-chan struct{}) time.Duration {
+	for {
+		select {
+		case <-reload:
+			g.reload()
+		case <-failed:
+			return failTimeout
+		case <-ctx.Done():
+			return stopTimeout
+		}
+	}
 }
 
 func listen(ctx context.Context, c *config.Config) (ingest, admin net.Listener, err error) {
@@ -281,34 +293,38 @@ func (p *parts) start(name string, run func(context.Context) error) {
 // failed is closed when a part has failed.
 func (p *parts) failed() <-chan struct{} { return p.ctx.Done() }
 
-// stop stops the parts in order, each when the one before has ended, within
-// the time for all of them. It returns the first error of a part.
-func (p *parts) stop(limit time.Duration, names ...string) error {
+// stop stops the parts in order, each group when the one before has ended,
+// within the time for all of them. It returns the first error of a part.
+func (p *parts) stop(limit time.Duration, order ...[]string) error {
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
 	expired := false
-	for _, name := range names {
-		p.stops[name]()
-		if expired {
-			continue
+	for _, names := range order {
+		for _, name := range names {
+			p.stops[name]()
 		}
-		select {
-		case <-p.done[name]:
-		case <-deadline.C:
-			expired = true // the others are told at once
+		for _, name := range names {
+			if expired {
+				break // those that are left are told at once
+			}
+			select {
+			case <-p.done[name]:
+			case <-deadline.C:
+				expired = true
+			}
 		}
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- p.group.Wait() }()
-	last := time.NewTimer(time.Second)
+	last := time.NewTimer(lastWait)
 	defer last.Stop()
-	if expired {
-		select {
-		case err := <-ended:
-			return err
-		case <-last.C:
-			return errors.New("parts of the gateway didn't stop in time")
-		}
+	select {
+	case err := <-ended:
+		return err
+	case <-last.C:
+		return errors.New("parts of the gateway didn't stop in time")
 	}
-	return <-ended
 }
+
+// lastWait is for those that have been told to stop out of turn.
+const lastWait = time.Second

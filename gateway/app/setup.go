@@ -2,6 +2,8 @@ package app
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/keyring"
@@ -40,29 +42,62 @@ func (g *Gateway) newSetup(c *config.Config) (*setup, error) {
 func (g *Gateway) keys() *keyring.Table { return g.current.Load().keys }
 
 // reload reads the configuration again. One that has a mistake changes
-// nothing. Listeners, storage and plugins stay as they are until a restart.
+// nothing. Listeners, storage and the like stay as they are until a restart.
 func (g *Gateway) reload() {
 	c, err := g.cfg.Load()
 	if err != nil {
 		g.log.Error("the new configuration has mistakes; the old one stays in force", "err", err)
 		return
 	}
-	s, err := g.newSetup(c)
-	if err != nil {
+	if err := g.adopt(c); err != nil {
 		g.log.Error("the new configuration can't be used; the old one stays in force", "err", err)
-		return
 	}
-	old := g.current.Swap(s)
-	g.dispatcher.Reload(c.Destinations)
-	if needsRestart(old.config, c) {
-		g.log.Warn("listeners, storage and data directory change only with a restart")
-	}
-	g.log.Info("configuration reloaded", "generation", s.routes.Generation())
 }
 
-func needsRestart(old, c *config.Config) bool {
-	return old.Ingest.Address != c.Ingest.Address || old.Admin.Address != c.Admin.Address ||
-		old.DataDir != c.DataDir || old.Storage != c.Storage
+// adopt swaps the configuration. Whatever can fail comes first. Plugins go
+// before keys, so that a new integration finds its plugin starting; a plugin
+// that isn't needed any more ends after its calls.
+func (g *Gateway) adopt(c *config.Config) error {
+	specs, err := g.cfg.Specs(c)
+	if err != nil {
+		return err
+	}
+	s, err := g.newSetup(c)
+	if err != nil {
+		return err
+	}
+	if err := g.plugins.Reload(specs); err != nil {
+		return fmt.Errorf("plugins: %w", err)
+	}
+	g.current.Store(s)
+	g.dispatcher.Reload(c.Destinations)
+	if changed := needsRestart(g.booted, c); len(changed) > 0 {
+		g.log.Warn("some changes wait for a restart", "of", changed)
+	}
+	g.log.Info("configuration reloaded", "generation", s.routes.Generation(),
+		"integrations", len(c.Integrations), "destinations", len(c.Destinations))
+	return nil
+}
+
+// needsRestart names what differs and can't be changed while we run.
+func needsRestart(old, c *config.Config) []string {
+	var changed []string
+	for name, differs := range map[string]bool{
+		"listener ingest": !reflect.DeepEqual(old.Ingest, c.Ingest),
+		"listener admin":  !reflect.DeepEqual(old.Admin, c.Admin),
+		"admin token":     old.AdminToken != c.AdminToken,
+		"data_dir":        old.DataDir != c.DataDir,
+		"storage":         old.Storage != c.Storage,
+		"retention":       old.Retention != c.Retention,
+		"public_url":      old.PublicURL != c.PublicURL,
+		"telemetry":       old.Telemetry.LogFormat != c.Telemetry.LogFormat || old.Telemetry.AccessLog != c.Telemetry.AccessLog,
+	} {
+		if differs {
+			changed = append(changed, name)
+		}
+	}
+	slices.Sort(changed)
+	return changed
 }
 
 func (g *Gateway) pluginList() []admin.Plugin {

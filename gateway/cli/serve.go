@@ -56,10 +56,7 @@ func (a *console) runGateway(ctx context.Context, paths []string, getenv func(st
 		stop()
 		<-forwarded
 	}()
-	loader, err := newLoader(paths, getenv)
-	if err != nil {
-		return err
-	}
+	var current *loader // of the configuration that was read last
 	level := &slog.LevelVar{}
 	logger := func(t config.Telemetry) *slog.Logger {
 		options := &slog.HandlerOptions{Level: level}
@@ -70,13 +67,18 @@ func (a *console) runGateway(ctx context.Context, paths []string, getenv func(st
 	}
 	return app.Run(ctx, app.Config{
 		Load: func() (*config.Config, error) {
-			c, err := a.load(loader)
+			l, err := newLoader(paths, getenv) // the lock file may have changed too
+			if err != nil {
+				return nil, err
+			}
+			c, err := a.load(l)
 			if err == nil {
+				current = l
 				setLevel(level, c.Telemetry.LogLevel)
 			}
 			return c, err
 		},
-		Specs:   func(c *config.Config) ([]pluginhost.Spec, error) { return loader.specs(c) },
+		Specs:   func(c *config.Config) ([]pluginhost.Spec, error) { return current.specs(c) },
 		Version: Version,
 		Started: started,
 		Logger:  logger,
