@@ -41,6 +41,9 @@ type Integration struct {
 	ReopenWindow time.Duration     // DefaultReopenWindow if the configuration says nothing
 }
 
+// SelfIntegration is under which the gateway tells of its own trouble.
+const SelfIntegration = "bellcrank/gateway"
+
 // ID returns "TYPE/NAME".
 func (i *Integration) ID() string { return i.Type + "/" + i.Name }
 

@@ -121,7 +121,13 @@ func (t *Tree) compile(r Route) (compiled, error) {
 // there is none among them. A fallback incident that no route wants goes to
 // the destinations with notify, else to all: something is broken, and somebody
 // has to know. Any other incident that no route wants goes nowhere.
+//
+// What the gateway tells of itself asks no route, since the one that would be
+// chosen may lead to the very destination that is in trouble.
 func (t *Tree) Match(in *core.Incident) []string {
+	if in.Integration == core.SelfIntegration {
+		return t.somebody()
+	}
 	matched := t.walk(in, nil)
 	switch {
 	case len(matched) > 0:
@@ -130,7 +136,13 @@ func (t *Tree) Match(in *core.Incident) []string {
 		return t.tests
 	case in.Fallback == "":
 		return nil
-	case len(t.notify) > 0:
+	}
+	return t.somebody()
+}
+
+// somebody is who hears of what is broken.
+func (t *Tree) somebody() []string {
+	if len(t.notify) > 0 {
 		return t.notify
 	}
 	return t.all

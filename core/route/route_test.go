@@ -291,3 +291,25 @@ func TestMatchAllocatesNothing(t *testing.T) {
 		t.Errorf("Match allocates %v times, want none", n)
 	}
 }
+
+func TestOwnTroubleGoesToThoseWhoAreNotified(t *testing.T) {
+	in := &core.Incident{Integration: core.SelfIntegration, Title: "Destination webhook/ops is disabled"}
+	cfg := Config{
+		Routes:       []Route{{Name: "all", To: []string{"webhook/ops"}}},
+		Destinations: []*core.Destination{{Type: "webhook", Name: "ops"}, {Type: "log", Name: "notices", Notify: true}},
+	}
+	tree, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tree.Match(in); !slices.Equal(got, []string{"log/notices"}) {
+		t.Errorf("told to %q, want log/notices whatever the routes say", got)
+	}
+	cfg.Destinations[1].Notify = false
+	if tree, err = New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if got := tree.Match(in); len(got) != 2 {
+		t.Errorf("nobody has notify: told to %q, want all", got)
+	}
+}
