@@ -449,3 +449,39 @@ func TestNoSecretIsShown(t *testing.T) {
 		}
 	}
 }
+
+// TestOperatorsHearOfADeadDestination takes a destination away and expects to
+// be told of it through another one.
+func TestOperatorsHearOfADeadDestination(t *testing.T) {
+	s := newStackWith(t, fmt.Sprintf(`
+retry "quick" {
+  schedule = ["0s", "1s"]
+}
+destination "webhook" "gone" {
+  allowed_cidrs = ["127.0.0.0/8"]
+  retry         = retry.quick
+  settings {
+    url = "http://%s/"
+  }
+}
+route "first" {
+  to       = [destination.webhook.gone]
+  continue = true
+}
+`, freeAddress(t)))
+	s.mustPost("custom", `{"title":"Server is down"}`)
+	s.eventually("the sink is told that the other destination is disabled", 60*time.Second, func() bool {
+		return slices.ContainsFunc(s.sink.received(), func(m message) bool {
+			return strings.HasPrefix(m.Incident.Title, "Destination webhook/gone is disabled")
+		})
+	})
+	parked := 0
+	for _, d := range all[delivery](s, "deliveries") {
+		if d.State == "parked" {
+			parked++
+		}
+	}
+	if parked != 1 {
+		t.Errorf("%d deliveries are parked, want 1", parked)
+	}
+}

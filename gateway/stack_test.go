@@ -118,6 +118,7 @@ integration "sentry" "web" {
 }
 
 destination "webhook" "sink" {
+  notify        = true
   allowed_cidrs = ["127.0.0.0/8"]
   tests         = true
   settings {
@@ -134,8 +135,14 @@ route "all" {
 // newStack writes a configuration and starts a gateway with it.
 func newStack(t *testing.T) *stack {
 	t.Helper()
+	return newStackWith(t, "")
+}
+
+// newStackWith adds blocks to the configuration, before the last route.
+func newStackWith(t *testing.T, blocks string) *stack {
+	t.Helper()
 	s := &stack{t: t, dir: t.TempDir(), ingest: freeAddress(t), admin: freeAddress(t), sink: newSink(t)}
-	text := fmt.Sprintf(configuration, filepath.Join(s.dir, "data"), s.ingest, s.ingest, s.admin, s.sink.url)
+	text := fmt.Sprintf(strings.Replace(configuration, `route "all"`, blocks+`route "all"`, 1), filepath.Join(s.dir, "data"), s.ingest, s.ingest, s.admin, s.sink.url)
 	if err := os.WriteFile(s.file("gateway.hcl"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -216,6 +216,8 @@ func (g *Gateway) run(ctx context.Context, c *config.Config, reload <-chan struc
 	parts.start("admin", func(ctx context.Context) error { return g.admin.Serve(ctx, admin) })
 	parts.start("ingest", func(ctx context.Context) error { return g.ingest.Serve(ctx, ingest) })
 	parts.start("dispatch", g.dispatcher.Run)
+	watch := &watcher{store: g.store, troubles: g.troubles, every: watchEvery, now: Now, log: g.log.With("part", "watch")}
+	parts.start("watch", watch.Run)
 	g.log.Info("serving", "ingest", ingest.Addr().String(), "admin", admin.Addr().String(), "version", g.cfg.Version)
 	if g.cfg.Started != nil {
 		g.cfg.Started(ingest.Addr().String(), admin.Addr().String())
@@ -226,7 +228,7 @@ func (g *Gateway) run(ctx context.Context, c *config.Config, reload <-chan struc
 	g.log.Info("stopping")
 	// Attempts under way end while the door still serves; then nothing new
 	// comes in, what is in is stored, and only then the plugins go.
-	return parts.stop(limit, []string{"dispatch"}, []string{"ingest", "admin"}, []string{"intake"}, []string{"store"}, []string{"plugins"})
+	return parts.stop(limit, []string{"dispatch", "watch"}, []string{"ingest", "admin"}, []string{"intake"}, []string{"store"}, []string{"plugins"})
 }
 
 // serve reloads until ctx ends or a part fails, and returns how long the parts
