@@ -132,7 +132,7 @@ type alert struct {
 func firing(rule, instance string) alert {
 	return alert{
 		Labels:      map[string]string{"alertname": rule, "instance": instance, "severity": "critical", "team": "storage"},
-		Annotations: map[string]string{"summary": rule + " on " + instance},
+		Annotations: map[string]string{"summary": rule + " on " + instance, "runbook_url": "https://runbooks.test/" + rule},
 		StartsAt:    time.Now(),
 	}
 }
@@ -246,6 +246,12 @@ func TestAlertmanagerAlertThatComesBackReopensItsIncident(t *testing.T) {
 	opened := am.only().ID
 	am.tell(a.over())
 	am.becomes(map[string]string{"DiskFull on db-1": "resolved"})
+	shown := am.cli("incident", "show", opened)
+	for _, want := range []string{"\n  resolved ", "instance=db-1", "https://runbooks.test/DiskFull"} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("incident show lacks %q:\n%s", want, shown)
+		}
+	}
 	am.tell(firing("DiskFull", "db-1"))
 	am.becomes(map[string]string{"DiskFull on db-1": "investigating"})
 	if in := am.only(); in.ID != opened {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -140,14 +141,9 @@ func (a *console) printIncidents(list []admin.Incident) {
 
 func (a *console) printIncident(d admin.IncidentDetail) {
 	fmt.Fprintf(a.out, "%s  %s  %s\n%s\n", d.ID, d.Status, d.Severity, d.Title)
-	for _, line := range [][2]string{
-		{"integration", d.Integration}, {"service", d.Service}, {"affected", strings.Join(d.Affected, ", ")},
-		{"source", d.SourceURL}, {"identity", d.IdentityRule + ": " + d.DedupKey},
-		{"severity", string(d.Severity) + " by " + d.SeverityRule + quoted(d.SeverityRaw)},
-		{"count", strconv.Itoa(d.Count)}, {"opened", d.OpenedAt.Format(time.RFC3339)},
-	} {
+	for _, line := range facts(d) {
 		if line[1] != "" {
-			fmt.Fprintf(a.out, "  %-12s %s\n", line[0], line[1])
+			fmt.Fprintf(a.out, "  %-12s %s\n", line[0], printable(line[1]))
 		}
 	}
 	if d.Description != "" {
@@ -161,6 +157,38 @@ func (a *console) printIncident(d admin.IncidentDetail) {
 	a.printTable([]any{"at (utc)", "said", "effect", "severity", "request"}, rows)
 	fmt.Fprintln(a.out)
 	a.printDeliveries(d.Deliveries)
+}
+
+// facts are what is known of an incident, by name; some are empty.
+func facts(d admin.IncidentDetail) [][2]string {
+	lines := [][2]string{
+		{"integration", d.Integration}, {"service", d.Service}, {"affected", strings.Join(d.Affected, ", ")},
+		{"source", d.SourceURL}, {"labels", labelLine(d.Labels)}, {"identity", d.IdentityRule + ": " + d.DedupKey},
+		{"severity", string(d.Severity) + " by " + d.SeverityRule + quoted(d.SeverityRaw)},
+		{"count", strconv.Itoa(d.Count)}, {"opened", moment(d.OpenedAt)},
+		{"acknowledged", moment(d.AcknowledgedAt)}, {"resolved", moment(d.ResolvedAt)},
+	}
+	for _, link := range d.Links {
+		lines = append(lines, [2]string{"link", strings.TrimSpace(link.Name + " " + link.URL)})
+	}
+	return lines
+}
+
+// labelLine is all labels on one line, by name.
+func labelLine(labels map[string]string) string {
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		pairs = append(pairs, name+"="+labels[name])
+	}
+	return strings.Join(pairs, ", ")
+}
+
+// moment is empty for what hasn't happened.
+func moment(t admin.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339)
 }
 
 func quoted(s string) string {

@@ -32,6 +32,7 @@ func (a *console) printTable(header []any, rows [][]any) {
 	style.Format.Header = text.FormatUpper
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
 	t.SetStyle(style)
+	t.SuppressTrailingSpaces()
 	t.AppendHeader(header)
 	for _, row := range rows {
 		for i, cell := range row {
