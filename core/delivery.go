@@ -29,6 +29,7 @@ type Delivery struct {
 	ID          ID
 	Tenant      int64
 	Incident    ID
+	Number      int64 // of the incident; only in lists
 	Version     int
 	Kind        Kind // what this destination is told: a newly matched one gets created
 	Destination string

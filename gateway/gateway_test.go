@@ -308,7 +308,7 @@ func checkDeliveries(s *stack) {
 		}
 	}
 	for _, in := range all[incident](s, "incidents") {
-		if state := owed[in.InternalID][in.Version]; state != "delivered" {
+		if state := owed[in.ID][in.Version]; state != "delivered" {
 			s.t.Errorf("the newest version of %s, %d, is %q", in.ID, in.Version, state)
 		}
 	}

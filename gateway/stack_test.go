@@ -201,13 +201,13 @@ func (s *stack) kill() {
 	if err := s.cmd.Process.Kill(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.cmd.Wait() //nolint:errcheck // it was killed
+	s.cmd.Wait()
 }
 
 func (s *stack) stop() {
 	if s.cmd.ProcessState == nil {
-		s.cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended
-		s.cmd.Wait()                          //nolint:errcheck // the log tells
+		s.cmd.Process.Signal(syscall.SIGTERM)
+		s.cmd.Wait()
 	}
 	if s.t.Failed() {
 		log, _ := os.ReadFile(s.file("log"))

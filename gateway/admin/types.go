@@ -112,7 +112,8 @@ func detailOf(d core.IncidentDetail) IncidentDetail {
 type Delivery struct {
 	ID          string             `json:"id"`
 	MessageID   string             `json:"message_id"`
-	Incident    string             `json:"incident"` // internal id
+	Incident    string             `json:"incident"`    // INC-042
+	IncidentID  string             `json:"incident_id"` // internal id
 	Version     int                `json:"version"`
 	Kind        core.Kind          `json:"kind"`
 	Destination string             `json:"destination"`
@@ -129,7 +130,7 @@ type Delivery struct {
 
 func deliveryOf(d core.Delivery) Delivery {
 	v := Delivery{
-		ID: d.ID.String(), MessageID: d.MessageID(), Incident: d.Incident.String(), Version: d.Version, Kind: d.Kind,
+		ID: d.ID.String(), MessageID: d.MessageID(), Incident: core.IncidentName(d.Number), IncidentID: d.Incident.String(), Version: d.Version, Kind: d.Kind,
 		Destination: d.Destination, State: d.State, Attempt: d.Attempt,
 		CreatedAt: Time{d.CreatedAt}, FirstAt: Time{d.FirstAt}, DoneAt: Time{d.DoneAt},
 		Fault: d.Fault, FoldedInto: d.FoldedInto.String(), LastError: d.LastError,

@@ -235,9 +235,9 @@ func (a *console) printDeliveries(list []admin.Delivery) {
 		if !d.NextAt.IsZero() {
 			next = d.NextAt.Format(time.DateTime)
 		}
-		rows = append(rows, []any{d.MessageID, d.Destination, d.Version, string(d.Kind), string(d.State), d.Attempt, next, clip(d.LastError, 60)})
+		rows = append(rows, []any{d.MessageID, d.Incident, d.Destination, d.Version, string(d.Kind), string(d.State), d.Attempt, next, clip(d.LastError, 60)})
 	}
-	a.printTable([]any{"webhook-id", "destination", "version", "kind", "state", "attempts", "next (utc)", "last error"}, rows)
+	a.printTable([]any{"webhook-id", "incident", "destination", "version", "kind", "state", "attempts", "next (utc)", "last error"}, rows)
 }
 
 func (a *console) printAttempts(list []admin.Attempt) {

@@ -143,7 +143,9 @@ func readVersions(c *conn, d *core.IncidentDetail) error {
 func readDeliveries(c *conn, d *core.IncidentDetail) error {
 	err := c.query(selectDelivery + ` WHERE incident_id = ? ORDER BY version DESC, destination DESC LIMIT ?`).
 		id(d.Incident.ID).num(detailLength).each(func(r *row) error {
-		d.Deliveries = append(d.Deliveries, readDelivery(r))
+		delivery := readDelivery(r)
+		delivery.Number = d.Incident.Number
+		d.Deliveries = append(d.Deliveries, delivery)
 		return nil
 	})
 	slices.Reverse(d.Deliveries)
@@ -172,8 +174,10 @@ func (db *DB) Deliveries(ctx context.Context, want core.DeliveryFilter) (list []
 	f.int(`incident_id = ?`, int64(want.Incident))
 	f.text(`state = ?`, string(want.State))
 	err = db.read(ctx, func(c *conn) error {
-		return f.query(c, selectDelivery, want.Page).each(func(r *row) error {
-			list = append(list, readDelivery(r))
+		return f.query(c, selectNumbered, want.Page).each(func(r *row) error {
+			delivery := readDelivery(r)
+			delivery.Number = r.int()
+			list = append(list, delivery)
 			return nil
 		})
 	})

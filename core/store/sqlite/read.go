@@ -97,8 +97,13 @@ func readIncident(r *row) (*core.Incident, error) {
 	return in, engine.DecodeDetail(r.raw(), in)
 }
 
-const selectDelivery = `SELECT id, tenant_id, incident_id, version, destination, kind, state, attempt, next_at, fault,
-fault_tries, first_at, created_at, done_at, folded_into, last_error FROM delivery`
+const (
+	deliveryColumns = `id, tenant_id, incident_id, version, destination, kind, state, attempt, next_at, fault,
+fault_tries, first_at, created_at, done_at, folded_into, last_error`
+	selectDelivery = `SELECT ` + deliveryColumns + ` FROM delivery`
+	// selectNumbered adds the incident's number, for lists that people read.
+	selectNumbered = `SELECT ` + deliveryColumns + `, (SELECT number FROM incident WHERE incident.id = delivery.incident_id) FROM delivery`
+)
 
 func readDelivery(r *row) core.Delivery {
 	return core.Delivery{
