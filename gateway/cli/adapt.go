@@ -6,18 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"bellcrank.example/core"
+	"bellcrank.example/core/pluginhost"
 	"bellcrank.example/gateway/app"
+	"bellcrank.example/gateway/config"
 	"bellcrank.example/sdk"
-	"bellcrank.example/sdk/client"
 )
 
 // adaptTimeout bounds one adapter call of a command.
@@ -39,7 +43,7 @@ func (a *console) adaptCommand() *cobra.Command {
 		Short: "show the events that an adapter makes of a body, without a server",
 		Long: "Runs the adapter's own executable once. TYPE alone uses default settings; TYPE/NAME uses those of\n" +
 			"that integration in -config. FILE - is standard input. A trigger always has the severity that its\n" +
-			"incident would get. Exits with 3 if the adapter can't read the body.",
+			"incident would get. Exits with 3 if the adapter can't read the body, with 1 if the adapter fails.",
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.adapt(cmd.Context(), args[0], args[1], f) },
 	}
@@ -56,7 +60,7 @@ func (a *console) adapt(ctx context.Context, ref, file string, f adaptFlags) err
 	if err != nil {
 		return err
 	}
-	integration, err := a.integrationFor(loader, ref)
+	integration, spec, err := a.integrationFor(loader, ref)
 	if err != nil {
 		return err
 	}
@@ -67,34 +71,41 @@ func (a *console) adapt(ctx context.Context, ref, file string, f adaptFlags) err
 	if request.Body, err = a.readFile(file); err != nil {
 		return err
 	}
-	result, err := callOnce(ctx, loader, integration, request)
+	result, err := callOnce(ctx, spec, request)
 	return a.printAdapted(adaptedOf(integration, result, err))
 }
 
 // integrationFor returns the integration TYPE/NAME of the configuration, or
-// one of TYPE with default settings.
-func (a *console) integrationFor(l *loader, ref string) (*core.Integration, error) {
+// one of TYPE with default settings, and the plugin that adapts for it.
+func (a *console) integrationFor(l *loader, ref string) (*core.Integration, pluginhost.Spec, error) {
 	kind, name, named := strings.Cut(ref, "/")
-	entry, _, ok := l.find(kind, "", "")
-	if !ok {
-		return nil, fmt.Errorf("there is no adapter of type %q", kind)
-	}
 	if !named {
-		return &core.Integration{Tenant: core.DefaultTenant, Type: kind, Name: "default", Plugin: kind, Info: entry.Info}, nil
+		spec, err := l.spec(config.Plugin{Name: kind, Type: kind}, "")
+		if err != nil {
+			return nil, spec, fmt.Errorf("there is no adapter of type %q", kind)
+		}
+		return &core.Integration{Tenant: core.DefaultTenant, Type: kind, Name: "default", Plugin: kind, Info: *spec.Info}, spec, nil
 	}
 	if len(l.paths) == 0 {
-		return nil, errors.New("TYPE/NAME needs -config")
+		return nil, pluginhost.Spec{}, errors.New("TYPE/NAME needs -config")
 	}
 	c, err := a.load(l)
 	if err != nil {
-		return nil, err
+		return nil, pluginhost.Spec{}, err
+	}
+	specs, err := l.specs(c)
+	if err != nil {
+		return nil, pluginhost.Spec{}, err
 	}
 	for _, in := range c.Integrations {
-		if in.Type == kind && in.Name == name {
-			return in, nil
+		if in.Type != kind || in.Name != name {
+			continue
+		}
+		if i := slices.IndexFunc(specs, func(s pluginhost.Spec) bool { return s.Name == in.Plugin }); i >= 0 {
+			return in, specs[i], nil
 		}
 	}
-	return nil, fmt.Errorf("there is no integration %s in the configuration", ref)
+	return nil, pluginhost.Spec{}, fmt.Errorf("there is no integration %s in the configuration", ref)
 }
 
 // request builds the request without its body. Of the headers, the adapter
@@ -135,20 +146,31 @@ func (a *console) readFile(name string) ([]byte, error) {
 	return os.ReadFile(name)
 }
 
-// callOnce starts the adapter's executable, asks it once, and ends it.
-func callOnce(ctx context.Context, l *loader, in *core.Integration, r sdk.Request) (sdk.Result, error) {
-	_, path, ok := l.find(in.Type, "", "")
-	if !ok {
-		return sdk.Result{}, fmt.Errorf("there is no adapter of type %q", in.Type)
-	}
+// callOnce runs the adapter's executable as the gateway would, asks it once,
+// and ends it.
+func callOnce(ctx context.Context, spec pluginhost.Spec, r sdk.Request) (result sdk.Result, err error) {
 	ctx, cancel := context.WithTimeout(ctx, adaptTimeout)
 	defer cancel()
-	process, err := client.Start(ctx, client.Config{Path: path, Now: app.Now})
+	host, err := pluginhost.New(pluginhost.Config{
+		Plugins: []pluginhost.Spec{spec}, Now: app.Now, Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		return sdk.Result{}, err
 	}
-	defer process.Stop(context.WithoutCancel(ctx))
-	return process.Adapt(ctx, r)
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- host.Run(running) }()
+	defer func() {
+		stop()
+		err = errors.Join(err, <-ended)
+	}()
+	if err := host.Wait(ctx); err != nil {
+		return sdk.Result{}, fmt.Errorf("start %s: %w", spec.Path, err)
+	}
+	if !host.Ready(spec.Name) {
+		return sdk.Result{}, fmt.Errorf("start %s: %s", spec.Path, host.Plugins()[0].LastError)
+	}
+	return host.Adapt(ctx, spec.Name, r)
 }
 
 // adapted is what adapt prints.
@@ -160,8 +182,9 @@ type adapted struct {
 }
 
 type adaptedError struct {
-	Fault   string `json:"fault"` // request or adapter
-	Message string `json:"message"`
+	Fault   string          `json:"fault"` // request or adapter
+	Code    sdk.FailureCode `json:"code,omitempty"`
+	Message string          `json:"message"`
 }
 
 type adaptedEvent struct {
@@ -185,11 +208,11 @@ func adaptedOf(in *core.Integration, result sdk.Result, err error) adapted {
 	for _, r := range result.Rejected {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("element %d was rejected: %s %s", r.Index, r.Path, r.Reason))
 	}
+	if err == nil && len(result.Events)+len(result.Rejected) == 0 && result.Ignored == "" && result.Reply == nil {
+		err = errors.New("it answered with nothing at all")
+	}
 	if err != nil {
-		out.Error = &adaptedError{Fault: "adapter", Message: err.Error()}
-		if failure, ok := errors.AsType[*sdk.Failure](err); ok && failure.RequestFault() {
-			out.Error.Fault = "request"
-		}
+		out.Error = adaptedErrorOf(err)
 	}
 	id := core.NewIDs(os.Getpid(), 0, app.Now).Next()
 	for _, e := range core.PrepareEvents(in, id, false, result.Events) {
@@ -202,6 +225,21 @@ func adaptedOf(in *core.Integration, result sdk.Result, err error) adapted {
 	return out
 }
 
+func adaptedErrorOf(err error) *adaptedError {
+	failure, ok := errors.AsType[*sdk.Failure](err)
+	if !ok {
+		return &adaptedError{Fault: "adapter", Message: err.Error()}
+	}
+	e := &adaptedError{Fault: "adapter", Code: failure.Code, Message: failure.Message}
+	if failure.Path != "" {
+		e.Message = failure.Path + ": " + failure.Message
+	}
+	if failure.RequestFault() {
+		e.Fault = "request"
+	}
+	return e
+}
+
 func (a *console) printAdapted(out adapted) error {
 	if a.json {
 		if err := a.printJSON(out); err != nil {
@@ -210,22 +248,25 @@ func (a *console) printAdapted(out adapted) error {
 	} else {
 		a.printAdaptedLines(out)
 	}
-	if out.Error != nil {
+	switch {
+	case out.Error == nil:
+		return nil
+	case out.Error.Fault == "request":
 		return &exitError{code: exitDiffers}
 	}
-	return nil
+	return &exitError{code: exitLocal}
 }
 
 func (a *console) printAdaptedLines(out adapted) {
 	for _, e := range out.Events {
-		test := ""
+		words := []string{string(e.Action), string(e.Severity), strconv.Quote(e.Title)}
 		if e.Test {
-			test = " (test)"
+			words = append(words, "(test)")
 		}
-		fmt.Fprintf(a.out, "%s %s %q%s\n", e.Action, e.Severity, e.Title, test)
+		fmt.Fprintln(a.out, strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " "))
 		fmt.Fprintf(a.out, "  key      %s\n", e.DedupKey)
 		for _, line := range [][2]string{
-			{"service", strings.Join(append([]string{e.Service}, e.Affected...), ", ")}, {"source", e.SourceURL}, {"text", clip(e.Description, 200)},
+			{"service", e.Service}, {"affected", strings.Join(e.Affected, ", ")}, {"source", e.SourceURL}, {"text", clip(e.Description, 200)},
 		} {
 			if line[1] != "" {
 				fmt.Fprintf(a.out, "  %-8s %s\n", line[0], line[1])
@@ -242,6 +283,6 @@ func (a *console) printAdaptedLines(out adapted) {
 		fmt.Fprintf(a.out, "warning: %s\n", w)
 	}
 	if out.Error != nil {
-		fmt.Fprintf(a.out, "the %s's fault: %s\n", out.Error.Fault, out.Error.Message)
+		fmt.Fprintf(a.out, "the %s's fault: %s\n", out.Error.Fault, clip(out.Error.Message, 400))
 	}
 }

@@ -21,7 +21,7 @@ func (a *console) fmtCommand() *cobra.Command {
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 && args[0] == "-" {
-				return a.formatStdin()
+				return a.formatStdin(check)
 			}
 			return a.formatFiles(args, check)
 		},
@@ -30,13 +30,20 @@ func (a *console) fmtCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *console) formatStdin() error {
+func (a *console) formatStdin(check bool) error {
 	source, err := io.ReadAll(a.in)
 	if err != nil {
 		return fmt.Errorf("read standard input: %w", err)
 	}
-	_, err = a.out.Write(config.Format(source))
-	return err
+	formatted := config.Format(source)
+	switch {
+	case !check:
+		_, err = a.out.Write(formatted)
+		return err
+	case !bytes.Equal(source, formatted):
+		return &exitError{code: exitDiffers}
+	}
+	return nil
 }
 
 func (a *console) formatFiles(paths []string, check bool) error {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -103,18 +104,9 @@ func (a *console) load(l *loader) (*config.Config, error) {
 func (l *loader) specs(c *config.Config) ([]pluginhost.Spec, error) {
 	var specs []pluginhost.Spec
 	for _, p := range c.Plugins {
-		entry, path, ok := l.find(p.Type, p.Version, c.PluginDirectory)
-		if !ok {
-			return nil, fmt.Errorf("plugin %s: no executable of type %s %s is pinned", p.Name, p.Type, p.Version)
-		}
-		spec := pluginhost.Spec{
-			Name: p.Name, Type: entry.Type, Version: entry.Version, Path: path,
-			SHA256: entry.SHA256[pluginhost.Platform()], Info: &entry.Info, Args: p.Args, Env: reveal(p.Env),
-			Instances: map[string]json.RawMessage{},
-			Limits:    pluginhost.Limits{Memory: p.Memory, Timeout: p.Timeout},
-		}
-		if p.SHA256 != "" {
-			spec.SHA256 = p.SHA256
+		spec, err := l.spec(p, c.PluginDirectory)
+		if err != nil {
+			return nil, err
 		}
 		for _, in := range c.Integrations {
 			if in.Plugin == p.Name {
@@ -124,6 +116,20 @@ func (l *loader) specs(c *config.Config) ([]pluginhost.Spec, error) {
 		specs = append(specs, spec)
 	}
 	return specs, nil
+}
+
+// spec finds and pins the executable of one plugin.
+func (l *loader) spec(p config.Plugin, directory string) (pluginhost.Spec, error) {
+	entry, path, ok := l.find(p.Type, p.Version, directory)
+	if !ok {
+		return pluginhost.Spec{}, fmt.Errorf("plugin %s: no executable of type %s %s is pinned", p.Name, p.Type, p.Version)
+	}
+	return pluginhost.Spec{
+		Name: p.Name, Type: entry.Type, Version: entry.Version, Path: path,
+		SHA256: cmp.Or(p.SHA256, entry.SHA256[pluginhost.Platform()]), Info: &entry.Info, Args: p.Args, Env: reveal(p.Env),
+		Instances: map[string]json.RawMessage{},
+		Limits:    pluginhost.Limits{Memory: p.Memory, Timeout: p.Timeout},
+	}, nil
 }
 
 func reveal(secrets map[string]core.Secret) map[string]string {

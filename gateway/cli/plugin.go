@@ -121,7 +121,7 @@ func describe(ctx context.Context, path string) (pluginhost.LockEntry, error) {
 	}
 	var info sdk.Info
 	if err := json.Unmarshal(out, &info); err != nil || info.Type == "" {
-		return pluginhost.LockEntry{}, fmt.Errorf("%s is no adapter: -describe printed no description (%w)", path, err)
+		return pluginhost.LockEntry{}, fmt.Errorf("%s is no adapter: -describe printed no description", path)
 	}
 	sum, err := checksum(path)
 	if err != nil {

@@ -127,9 +127,10 @@ func (a *console) validateCommand() *cobra.Command {
 				return err
 			}
 			if strict && warnings > 0 {
-				return fmt.Errorf("%d warnings", warnings)
+				return fmt.Errorf("%s, and -strict", counted(warnings, "warning"))
 			}
-			fmt.Fprintf(a.out, "ok: %d integrations, %d destinations, %d routes\n", len(c.Integrations), len(c.Destinations), len(c.Routes))
+			fmt.Fprintf(a.out, "ok: %s, %s, %s\n", counted(len(c.Integrations), "integration"),
+				counted(len(c.Destinations), "destination"), counted(len(c.Routes), "route"))
 			return nil
 		},
 	}

@@ -1,0 +1,199 @@
+package cli_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// bin is where TestMain builds the gateway, its plugins and the receiver.
+var bin string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "bellcrank-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	bin = dir
+	code := 1
+	if err := build(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	} else {
+		code = m.Run()
+	}
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// build makes the real binaries, the way `make build` does.
+func build(dir string) error {
+	plugins, err := filepath.Glob("../../plugins/*/main.go")
+	if err != nil {
+		return err
+	}
+	commands := [][]string{
+		{"go", "build", "-o", filepath.Join(dir, "bellcrank"), "bellcrank.example/gateway"},
+		{"go", "build", "-o", filepath.Join(dir, "receiver"), "bellcrank.example/examples/receiver"},
+	}
+	for _, file := range plugins {
+		name := filepath.Base(filepath.Dir(file))
+		commands = append(commands, []string{"go", "build", "-o", filepath.Join(dir, "plugins", name), "bellcrank.example/plugins/" + name})
+	}
+	commands = append(commands, []string{filepath.Join(dir, "bellcrank"), "plugin", "lock", "-manifest", filepath.Join(dir, "plugins")})
+	for _, command := range commands {
+		cmd := exec.Command(command[0], command[1:]...)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", strings.Join(command, " "), err, out)
+		}
+	}
+	return nil
+}
+
+// TestCommands runs the scripts: each shows what commands print, and how they
+// exit.
+func TestCommands(t *testing.T) {
+	payloads, err := filepath.Abs("../../examples/payloads")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/script",
+		UpdateScripts: os.Getenv("UPDATE") != "",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "eventually": eventually, "post": post, "occupy": occupy, "token": token,
+		},
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+			env.Setenv("BIN", bin)
+			env.Setenv("TMPDIR", os.TempDir()) // sockets need a short path
+			env.Setenv("PAYLOADS", payloads)
+			for _, name := range []string{"INGEST", "ADMIN", "NOWHERE"} {
+				address, err := freeAddress()
+				if err != nil {
+					return err
+				}
+				env.Setenv(name, address)
+			}
+			env.Setenv("BELLCRANK_ADDR", env.Getenv("ADMIN"))
+			return nil
+		},
+	})
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// exits CODE COMMAND... runs a command that must exit with the code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	if err != nil || neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND...")
+	}
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%s: %v", args[1], err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("%s exits with %d, want %d; it says:\n%s%s", strings.Join(args[1:], " "), got, want, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+	}
+}
+
+// eventually PATTERN COMMAND... runs a command again and again until it
+// succeeds and its output matches, 15 seconds at most.
+func eventually(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: eventually PATTERN COMMAND...")
+	}
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	var out []byte
+	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		// Not by ts.Exec, which would log every try.
+		cmd := exec.Command(args[1], args[2:]...)
+		if args[1] == "bellcrank" {
+			cmd = exec.Command(filepath.Join(bin, args[1]), args[2:]...)
+		}
+		cmd.Dir = ts.MkAbs(".")
+		for _, name := range []string{"PATH", "BELLCRANK_ADDR", "BELLCRANK_TOKEN"} {
+			cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+		}
+		if out, err = cmd.CombinedOutput(); err == nil && pattern.Match(out) {
+			ts.Check(ts.Exec(args[1], args[2:]...)) // for the script to look at
+			return
+		}
+	}
+	ts.Fatalf("it doesn't come true: %v\n%s", err, out)
+}
+
+// post STATUS KEY FILE [HEADER] sends a body to the door, writes the answer to
+// the file "answer", and puts its receipt into $RECEIPT.
+func post(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: post STATUS KEY FILE [HEADER]")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	url := "http://" + ts.Getenv("INGEST") + "/webhooks/" + args[1]
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(ts.ReadFile(args[2])))
+	ts.Check(err)
+	for _, header := range args[3:] {
+		name, value, _ := strings.Cut(header, ": ")
+		request.Header.Set(name, value)
+	}
+	response, err := http.DefaultClient.Do(request)
+	ts.Check(err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	ts.Check(err)
+	if got := strconv.Itoa(response.StatusCode); got != args[0] {
+		ts.Fatalf("answered %s %s, want %s", got, body, args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("answer"), body, 0o600))
+	var answer struct{ Receipt struct{ ID string } }
+	ts.Check(json.Unmarshal(body, &answer))
+	ts.Setenv("RECEIPT", answer.Receipt.ID)
+}
+
+// occupy PORT makes sure that a port of this machine is taken.
+func occupy(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: occupy PORT")
+	}
+	if l, err := net.Listen("tcp", "127.0.0.1:"+args[0]); err == nil { // else somebody has it already
+		ts.Defer(func() { l.Close() })
+	}
+}
+
+// token FILE lets commands use the token in a file.
+func token(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: token FILE")
+	}
+	ts.Setenv("BELLCRANK_TOKEN", strings.TrimSpace(ts.ReadFile(args[0])))
+}
