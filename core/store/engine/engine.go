@@ -32,6 +32,7 @@ type Config struct {
 	Node            int              // the node in new ids, 0 to 1023
 	Retention       Retention        // how long things are kept
 	CommitWait      time.Duration    // how long a caller waits for the writer; 5 seconds if zero
+	RecordWait      time.Duration    // how long an attempt's outcome waits for a commit to share; 5 ms if zero, not at all if negative
 	PruneEvery      time.Duration    // 10 minutes if zero
 	CheckpointEvery time.Duration    // 150 ms if zero; never if negative
 	Compress        int              // bodies above this many bytes are deflated; 512 if zero, never if negative
@@ -62,6 +63,7 @@ func (c *Config) setDefaults() {
 	def(&c.Retention.Incidents, 90*day)
 	def(&c.Retention.DeliveryIDs, day)
 	def(&c.CommitWait, 5*time.Second)
+	def(&c.RecordWait, 5*time.Millisecond)
 	def(&c.PruneEvery, 10*time.Minute)
 	def(&c.CheckpointEvery, 150*time.Millisecond)
 	if c.Compress == 0 {
@@ -111,7 +113,7 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, fmt.Errorf("read the states of destinations: %w", err)
 	}
 	e := &Engine{
-		cfg: cfg, ids: core.NewIDs(cfg.Node, high, cfg.Now), queue: newQueue(),
+		cfg: cfg, ids: core.NewIDs(cfg.Node, high, cfg.Now), queue: newQueue(cfg.RecordWait),
 		states: make(map[string]core.DestinationState, len(list)),
 	}
 	for _, s := range list {

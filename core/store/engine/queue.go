@@ -3,6 +3,7 @@ package engine
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"bellcrank.example/core"
 )
@@ -76,6 +77,13 @@ func (e *Engine) newSubmission(s *core.Submission) *item {
 	return it
 }
 
+// patient reports whether the item may wait for others to share a sync with:
+// nobody but the dispatcher's books wait for a delivery's outcome, and after a
+// crash its message is sent again under the same id.
+func (it *item) patient() bool {
+	return it.outcome != nil && it.outcome.Destination == nil && !it.outcome.Release
+}
+
 func (it *item) events() int {
 	if it.submission == nil {
 		return 0
@@ -85,16 +93,20 @@ func (it *item) events() int {
 
 // queue holds what waits for the writer.
 type queue struct {
-	ready chan struct{} // holds a token while something may be waiting
+	ready  chan struct{} // holds a token while something may be waiting
+	linger time.Duration // how long patient items wait for company; not at all if zero
 
 	mu       sync.Mutex
 	waiting  []*item
 	requests int // of waiting
 	bytes    int // of waiting
 	closed   bool
+	timer    *time.Timer // ends a wait for company; nil if none is under way
 }
 
-func newQueue() *queue { return &queue{ready: make(chan struct{}, 1)} }
+func newQueue(linger time.Duration) *queue {
+	return &queue{ready: make(chan struct{}, 1), linger: linger}
+}
 
 // add appends an item, unless too much is waiting already.
 func (q *queue) add(it *item) error {
@@ -113,8 +125,26 @@ func (q *queue) add(it *item) error {
 		q.requests++
 		q.bytes += it.size
 	}
+	if q.linger > 0 && it.patient() && len(q.waiting) < batchItems {
+		q.waitForCompany()
+		return nil
+	}
 	q.signal()
 	return nil
+}
+
+// waitForCompany wakes the writer after a while. An item that isn't patient
+// wakes it at once, and takes the patient ones along.
+func (q *queue) waitForCompany() {
+	if q.timer != nil {
+		return
+	}
+	q.timer = time.AfterFunc(q.linger, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.timer = nil
+		q.signal()
+	})
 }
 
 func (q *queue) signal() {
@@ -165,4 +195,7 @@ func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
+	if q.timer != nil {
+		q.timer.Stop()
+	}
 }
