@@ -65,7 +65,7 @@ const (
 
 // Run builds a gateway and runs it until ctx ends or a part fails. reload is
 // received from whenever the configuration shall be read again.
-func Run(ctx context.Context, cfg Config, reload <-chan struct{}) error {
+func Run(ctx context.Context, cfg Config, reload <-chan struct{}) (err error) {
 	loaded, err := cfg.Load()
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func Run(ctx context.Context, cfg Config, reload <-chan struct{}) error {
 	if err := g.open(ctx, loaded); err != nil {
 		return err
 	}
-	defer g.store.Close()
+	defer func() { err = errors.Join(err, g.store.Close()) }()
 	return g.run(ctx, loaded, reload)
 }
 
@@ -252,8 +252,7 @@ func listen(ctx context.Context, c *config.Config) (ingest, admin net.Listener, 
 		return nil, nil, fmt.Errorf("listener ingest: %w", err)
 	}
 	if admin, err = lc.Listen(ctx, "tcp", c.Admin.Address); err != nil {
-		ingest.Close()
-		return nil, nil, fmt.Errorf("listener admin: %w", err)
+		return nil, nil, errors.Join(fmt.Errorf("listener admin: %w", err), ingest.Close())
 	}
 	return ingest, admin, nil
 }
