@@ -54,6 +54,7 @@ type Intake struct {
 	calls    map[core.ID]context.CancelFunc // cut off the calls that are under way
 	owned    map[core.ID]bool               // requests whose adapter call is under way
 	suspects map[core.ID]bool               // requests that were in an adapter when it crashed
+	swept    map[string]bool                // plugins whose owed requests are being worked on
 	resumed  map[string]time.Time           // integrations without held requests -> since when
 }
 
@@ -76,7 +77,7 @@ func New(cfg Config) *Intake {
 	}
 	return &Intake{
 		cfg: cfg, started: cfg.NewID(),
-		calls: map[core.ID]context.CancelFunc{}, owned: map[core.ID]bool{}, suspects: map[core.ID]bool{}, resumed: map[string]time.Time{},
+		calls: map[core.ID]context.CancelFunc{}, owned: map[core.ID]bool{}, suspects: map[core.ID]bool{}, swept: map[string]bool{}, resumed: map[string]time.Time{},
 	}
 }
 

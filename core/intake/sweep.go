@@ -14,7 +14,7 @@ import (
 
 const (
 	sweepBatch = 256
-	sweepers   = 16
+	sweepers   = 16 // calls at a time for each plugin
 	// patience is how long a request may be open before a fallback incident
 	// tells of it.
 	patience = 30 * time.Second
@@ -37,7 +37,7 @@ func (in *Intake) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if err := in.Sweep(ctx); err != nil && ctx.Err() == nil {
+		if _, err := in.sweep(ctx); err != nil && ctx.Err() == nil {
 			in.cfg.Logger.Error("sweep", "err", err)
 		}
 		if in.cfg.Now().Sub(began) < patience {
@@ -50,35 +50,92 @@ func (in *Intake) Run(ctx context.Context) error {
 }
 
 // Sweep finishes requests that are owed and whose adapter is ready, those of
-// integrations that are no longer paused among them: in parallel, but those that were in an adapter when it crashed one by one, so
-// that the guilty one is found.
+// integrations that are no longer paused among them. It returns when it has
+// done what it began.
 func (in *Intake) Sweep(ctx context.Context) error {
+	wait, err := in.sweep(ctx)
+	wait()
+	return err
+}
+
+// sweep begins a sweep: a group of requests for each plugin, so that one which
+// hangs delays no other's. A plugin whose last group is still at work is left
+// alone.
+func (in *Intake) sweep(ctx context.Context) (wait func(), err error) {
+	var begun sync.WaitGroup
 	if err := in.resume(ctx); err != nil {
-		return fmt.Errorf("resume held requests: %w", err)
+		return begun.Wait, fmt.Errorf("resume held requests: %w", err)
 	}
 	owed, err := in.cfg.Store.Owed(ctx, in.unready(), in.cfg.Now(), in.started, sweepBatch)
 	if err != nil {
-		return fmt.Errorf("list owed requests: %w", err)
+		return begun.Wait, fmt.Errorf("list owed requests: %w", err)
 	}
-	slots := make(chan struct{}, sweepers)
-	var sweepersAtWork sync.WaitGroup
-	var alone []*core.Request
+	integrations := in.cfg.Integrations()
+	groups := map[string][]*core.Request{}
 	for _, r := range owed {
+		if integration := integrations[r.Integration]; integration != nil {
+			groups[integration.Plugin] = append(groups[integration.Plugin], r)
+		}
+	}
+	for plugin, group := range groups {
+		if !in.occupy(plugin) {
+			continue
+		}
+		begun.Add(1)
+		in.late.Go(func() {
+			defer begun.Done()
+			defer in.vacate(plugin)
+			in.redoAll(ctx, group)
+		})
+	}
+	return begun.Wait, nil
+}
+
+// redoAll goes through requests in parallel, but those that were in an adapter
+// when it crashed one by one, so that the guilty one is found.
+func (in *Intake) redoAll(ctx context.Context, group []*core.Request) {
+	slots := make(chan struct{}, sweepers)
+	var atWork sync.WaitGroup
+	var alone []*core.Request
+	for _, r := range group {
 		if in.isSuspect(r.ID) {
 			alone = append(alone, r)
 			continue
 		}
 		slots <- struct{}{}
-		sweepersAtWork.Go(func() {
+		atWork.Go(func() {
 			defer func() { <-slots }()
 			in.redo(ctx, r)
 		})
 	}
-	sweepersAtWork.Wait()
+	atWork.Wait()
 	for _, r := range alone {
 		in.redo(ctx, r)
 	}
-	return nil
+}
+
+// occupy notes that a plugin's owed requests are being worked on, and reports
+// whether they weren't before.
+func (in *Intake) occupy(plugin string) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.swept[plugin] {
+		return false
+	}
+	in.swept[plugin] = true
+	return true
+}
+
+func (in *Intake) vacate(plugin string) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	delete(in.swept, plugin)
+}
+
+func (in *Intake) occupied(plugin string) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.swept[plugin]
 }
 
 // resume opens what was held for integrations that aren't paused any more.
@@ -121,11 +178,12 @@ func (in *Intake) holds(integration string) {
 	delete(in.resumed, integration)
 }
 
-// unready lists the integrations whose adapter can't be called now.
+// unready lists the integrations whose adapter can't be called now, or has
+// enough to do.
 func (in *Intake) unready() []string {
 	var ids []string
 	for id, integration := range in.cfg.Integrations() {
-		if integration.Paused || !in.cfg.Adapters.Ready(integration.Plugin) {
+		if integration.Paused || in.occupied(integration.Plugin) || !in.cfg.Adapters.Ready(integration.Plugin) {
 			ids = append(ids, id)
 		}
 	}

@@ -507,6 +507,37 @@ func TestVendorOfADeadAdapterIsHeardAfterAll(t *testing.T) {
 	r.wantIncidents("problem a: investigating x1") // corrected in place
 }
 
+func TestPluginThatHangsDelaysNoOther(t *testing.T) {
+	r := newRig(t)
+	r.ready = false
+	for i := range 300 { // more than one sweep takes
+		r.accept(r.machine, fmt.Sprint("hangs ", i))
+	}
+	behind := r.accept(r.human, "b").Request
+	release := make(chan struct{})
+	r.says(func(ctx context.Context, request sdk.Request) (sdk.Result, error) {
+		if strings.HasPrefix(string(request.Body), "hangs") {
+			<-release
+		}
+		return trigger(ctx, request)
+	})
+	r.pass(time.Minute)
+	r.mu.Lock()
+	r.ready = true
+	r.mu.Unlock()
+	var first sync.WaitGroup
+	first.Go(r.sweep)
+	defer first.Wait()
+	defer close(release)
+	eventually(t, func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.calls["hangs 0"] > 0
+	})
+	r.sweep()
+	r.wantState(behind, core.RequestDone, "")
+}
+
 func TestPausedIntegrationKeepsRequests(t *testing.T) {
 	r := newRig(t)
 	r.says(trigger)
