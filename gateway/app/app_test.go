@@ -23,6 +23,13 @@ type ended struct {
 	names []string // guarded by mu
 }
 
+// order returns who has ended so far.
+func (e *ended) order() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.names)
+}
+
 // part ends when it is told to, some time later.
 func (e *ended) part(name string, takes time.Duration) func(context.Context) error {
 	return func(ctx context.Context) error {
@@ -46,8 +53,8 @@ func TestPartsStopOneAfterTheOther(t *testing.T) {
 		if err := p.stop(time.Minute, []string{"a"}, []string{"b", "c"}, []string{"d"}); err != nil {
 			t.Error(err)
 		}
-		if want := []string{"a", "c", "b", "d"}; !slices.Equal(e.names, want) {
-			t.Errorf("they ended as %v, want %v", e.names, want)
+		if want := []string{"a", "c", "b", "d"}; !slices.Equal(e.order(), want) {
+			t.Errorf("they ended as %v, want %v", e.order(), want)
 		}
 		if took := time.Since(began); took != 5*time.Second {
 			t.Errorf("it took %v, want 5s", took)
@@ -66,8 +73,8 @@ func TestStopTakesTwentySecondsAtMost(t *testing.T) {
 		if took := time.Since(began); took != 20*time.Second || err == nil {
 			t.Errorf("it took %v (%v), want 20s and an error", took, err)
 		}
-		if !slices.Equal(e.names, []string{"waits"}) {
-			t.Errorf("%v ended, want the other part told", e.names)
+		if got := e.order(); !slices.Equal(got, []string{"waits"}) {
+			t.Errorf("%v ended, want the other part told", got)
 		}
 		time.Sleep(time.Hour) // the bubble ends when everybody has
 	})
