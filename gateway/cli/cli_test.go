@@ -76,7 +76,7 @@ func TestCommands(t *testing.T) {
 		Dir:           "testdata/script",
 		UpdateScripts: os.Getenv("UPDATE") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "eventually": eventually, "post": post, "occupy": occupy, "token": token,
+			"exits": exits, "eventually": eventually, "post": post, "occupy": occupy, "token": token, "remember": remember,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -196,4 +196,16 @@ func token(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: token FILE")
 	}
 	ts.Setenv("BELLCRANK_TOKEN", strings.TrimSpace(ts.ReadFile(args[0])))
+}
+
+// remember NAME PATTERN puts the pattern's group in the last output into $NAME.
+func remember(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: remember NAME PATTERN")
+	}
+	found := regexp.MustCompile("(?m)" + args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) != 2 {
+		ts.Fatalf("%s isn't in the output", args[1])
+	}
+	ts.Setenv(args[0], found[1])
 }
