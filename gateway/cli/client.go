@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -34,15 +35,15 @@ type access struct {
 // default data directory.
 func findAccess() (access, error) {
 	a := access{Addr: os.Getenv("BELLCRANK_ADDR"), token: os.Getenv("BELLCRANK_TOKEN")}
-	if content, err := os.ReadFile(adminFile); err == nil {
-		var file access
-		if err := json.Unmarshal(content, &file); err != nil {
+	if content, err := os.ReadFile(adminFile); err == nil && a.Addr == "" {
+		if err := json.Unmarshal(content, &a); err != nil {
 			return access{}, fmt.Errorf("read %s: %w", adminFile, err)
 		}
-		if a.Addr == "" {
-			a.Addr = file.Addr
+		// The file may have come with a folder that somebody else made: it
+		// mustn't send our token anywhere.
+		if !onThisMachine(a.Addr) {
+			return access{}, fmt.Errorf("%s names %s, which isn't on this machine: set BELLCRANK_ADDR if you mean it", adminFile, a.Addr)
 		}
-		a.TokenFile = file.TokenFile
 	}
 	if a.Addr == "" {
 		a.Addr = defaultAdmin
@@ -59,6 +60,12 @@ func findAccess() (access, error) {
 	}
 	a.token = strings.TrimSpace(string(token))
 	return a, nil
+}
+
+// onThisMachine reports whether host:port is a loopback address.
+func onThisMachine(addr string) bool {
+	to, err := netip.ParseAddrPort(addr)
+	return err == nil && to.Addr().IsLoopback()
 }
 
 // clientTimeout bounds one question to the gateway.
