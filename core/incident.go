@@ -71,6 +71,12 @@ func (i *Incident) Name() string { return IncidentName(i.Number) }
 // IncidentName returns "INC-" and the number with three digits or more.
 func IncidentName(number int64) string { return fmt.Sprintf("INC-%03d", number) }
 
+// IncidentURL returns where an incident is to be looked at. The base is the
+// gateway's public URL, without a slash at its end.
+func IncidentURL(base string, number int64) string {
+	return base + "/incidents/" + IncidentName(number)
+}
+
 // ParseIncidentName reads an incident's number: "INC-042", "inc-42" or "42".
 func ParseIncidentName(s string) (int64, error) {
 	digits := s

@@ -32,7 +32,7 @@ func (l *line) send(working context.Context, dest *core.Destination, lane core.L
 		Now: cfg.Now(), Attempt: next.Delivery.Attempt + 1, Incident: version.Snapshot,
 	}
 	if cfg.PublicURL != "" {
-		m.IncidentURL = cfg.PublicURL + "/incidents/" + version.Snapshot.Name()
+		m.IncidentURL = core.IncidentURL(cfg.PublicURL, version.Snapshot.Number)
 	}
 	sending, cancel := context.WithTimeout(working, timeout(dest))
 	try.Answer = dest.Sender.Send(sending, m)

@@ -40,10 +40,7 @@ func newLoader(paths []string, getenv func(string) (string, bool)) (*loader, err
 	}
 	others := &pluginhost.Lock{}
 	for _, path := range paths {
-		if info, err := os.Stat(path); err == nil && !info.IsDir() {
-			path = filepath.Dir(path)
-		}
-		beside, err := config.ReadLock(filepath.Join(path, config.LockName))
+		beside, err := config.ReadLock(config.LockFile([]string{path}))
 		if err != nil {
 			return nil, err
 		}

@@ -90,10 +90,9 @@ func (d *door) envelope(r core.Receipt) success {
 }
 
 func (d *door) incident(in core.IncidentSummary) incident {
-	name := core.IncidentName(in.Number)
 	return incident{
-		ID: name, Title: in.Title, Severity: in.Severity, Status: in.Status,
-		URL: d.cfg.PublicURL + "/incidents/" + name,
+		ID: core.IncidentName(in.Number), Title: in.Title, Severity: in.Severity, Status: in.Status,
+		URL: core.IncidentURL(d.cfg.PublicURL, in.Number),
 	}
 }
 
