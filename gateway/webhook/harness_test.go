@@ -137,6 +137,7 @@ func integrations() []*core.Integration {
 type front struct {
 	addr     string
 	url      string
+	client   *http.Client // shared: a connection for each request would soon pass the limit of one address
 	inbox    *inbox
 	log      *safeBuffer
 	mu       sync.Mutex
@@ -156,7 +157,7 @@ func open(t testing.TB, change func(*server.Config, *Config)) *front {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &front{inbox: &inbox{}, log: &safeBuffer{}}
+	f := &front{inbox: &inbox{}, log: &safeBuffer{}, client: client(t)}
 	logger := slog.New(slog.NewJSONHandler(f.log, nil))
 	shell := server.Config{Name: "ingest", Logger: logger}
 	cfg := Config{
@@ -234,7 +235,7 @@ func (f *front) send(t testing.TB, method, path string, body io.Reader, header .
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Add(header[i], header[i+1])
 	}
-	answer, err := client(t).Do(r)
+	answer, err := f.client.Do(r)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}

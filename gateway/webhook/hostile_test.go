@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os/exec"
 	"runtime"
@@ -250,15 +251,15 @@ func TestStoredRequestsOutliveTheirBuffers(t *testing.T) {
 
 func TestBodiesInFlightAreBounded(t *testing.T) {
 	f := open(t, func(_ *server.Config, c *Config) { c.BodyBudget = 1<<20 + 64<<10 })
-	begin := fmt.Sprintf("POST /webhooks/%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", bigKey, 1<<20)
-	first := f.dial(t)
-	io.WriteString(first, begin+strings.Repeat("x", 700<<10)) // and no more for now
-	deadline := time.Now().Add(5 * time.Second)
-	var got heard
-	for time.Now().Before(deadline) {
-		if got = f.post(t, bigKey, strings.Repeat("x", 600<<10)); got.status == 503 {
-			break
+	large := strings.Repeat("x", 600<<10)
+	deadline := time.Now().Add(30 * time.Second)
+	first := f.hold(t, 1<<20, 700<<10)
+	got := f.post(t, bigKey, large)
+	for got.status != 503 && time.Now().Before(deadline) {
+		if answered(first) { // it met one of ours on its way, and was the one to go
+			first = f.hold(t, 1<<20, 700<<10)
 		}
+		got = f.post(t, bigKey, large)
 	}
 	if got.status != 503 || !strings.Contains(got.body, "OVERLOADED") || got.header.Get("Retry-After") == "" {
 		t.Fatalf("past the budget: got %d %s, want 503", got.status, got.body)
@@ -267,18 +268,34 @@ func TestBodiesInFlightAreBounded(t *testing.T) {
 		t.Errorf("a small request got %d %s", got.status, got.body)
 	}
 	first.Close()
-	for time.Now().Before(deadline) {
-		if got = f.post(t, bigKey, strings.Repeat("x", 600<<10)); got.status == 200 {
-			return
-		}
+	for got.status != 200 && time.Now().Before(deadline) {
+		got = f.post(t, bigKey, large)
 	}
-	t.Errorf("after the big one was gone: got %d %s, want 200", got.status, got.body)
+	if got.status != 200 {
+		t.Errorf("after the big one was gone: got %d %s, want 200", got.status, got.body)
+	}
+}
+
+// hold begins a request that announces so many bytes and sends fewer.
+func (f *front) hold(t *testing.T, announced, sent int) net.Conn {
+	t.Helper()
+	conn := f.dial(t)
+	io.WriteString(conn, fmt.Sprintf("POST /webhooks/%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", bigKey, announced)+
+		strings.Repeat("x", sent))
+	return conn
+}
+
+// answered reports whether a request has its answer already.
+func answered(conn net.Conn) bool {
+	conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+	n, _ := conn.Read(make([]byte, 1))
+	return n > 0
 }
 
 func TestAnnouncedBytesCostNothing(t *testing.T) {
 	f := open(t, func(_ *server.Config, c *Config) { c.BodyBudget = 1 << 20 })
 	for range 30 {
-		io.WriteString(f.dial(t), fmt.Sprintf("POST /webhooks/%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", bigKey, 4<<20)+strings.Repeat("x", 9<<10))
+		f.hold(t, 4<<20, 9<<10)
 	}
 	if got := f.post(t, bigKey, strings.Repeat("x", 100<<10)); got.status != 200 {
 		t.Errorf("got %d %s, want 200", got.status, got.body)
@@ -305,7 +322,6 @@ func TestConcurrentSendersGetTheirOwnAnswers(t *testing.T) {
 	f.inbox.answer = func(r *core.Request) (core.Receipt, error) {
 		return core.Receipt{State: core.RequestIgnored, Reason: string(r.Body)}, nil
 	}
-	c := client(t)
 	var wg sync.WaitGroup
 	for i := range 16 {
 		wg.Go(func() {
@@ -316,7 +332,7 @@ func TestConcurrentSendersGetTheirOwnAnswers(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				answer, err := c.Do(r)
+				answer, err := f.client.Do(r)
 				if err != nil {
 					t.Error(err)
 					return
