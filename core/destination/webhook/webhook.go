@@ -1,43 +1,23 @@
 // Package webhook sends incident changes as signed JSON over HTTP, as the
 // Standard Webhooks specification has it.
 //
-// Its receivers are strangers: only addresses that are public or allowed are
-// dialled, no redirect is followed, and no answer costs more than 16 KiB.
+// Its receivers are strangers: what that asks for is package transport's
+// business.
 package webhook
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strconv"
-	"strings"
-	"time"
 
 	"golang.org/x/net/http/httpguts"
 
 	"bellcrank.example/core"
-)
-
-const (
-	connectTimeout = 5 * time.Second
-	headerTimeout  = 10 * time.Second
-	idleTimeout    = 75 * time.Second
-	idleConns      = 8 // as many as there are attempts at a time
-	maxAnswer      = 16 << 10
-	maxHeader      = 64 << 10
-	maxSnippet     = 4 << 10
-	drainTime      = 200 * time.Millisecond // for the rest of an answer whose status is known
+	"bellcrank.example/core/destination/transport"
 )
 
 // Settings are what an operator writes in a webhook destination's settings.
@@ -59,7 +39,7 @@ type Sender struct {
 	url     string
 	header  http.Header
 	signers []signer
-	client  *http.Client
+	client  *transport.Client
 }
 
 // New checks the settings and returns a Sender.
@@ -68,21 +48,18 @@ func New(cfg Config) (*Sender, error) {
 	if err := json.Unmarshal(cfg.Settings, &settings); err != nil {
 		return nil, fmt.Errorf("webhook settings: %w", err)
 	}
-	if err := checkURL(settings.URL); err != nil {
+	if err := transport.CheckURL(settings.URL); err != nil {
 		return nil, err
 	}
 	header, err := newHeader(settings.Headers)
 	if err != nil {
 		return nil, err
 	}
-	secure := &tls.Config{MinVersion: tls.VersionTLS12}
-	if settings.CA != "" {
-		secure.RootCAs = x509.NewCertPool()
-		if !secure.RootCAs.AppendCertsFromPEM([]byte(settings.CA)) {
-			return nil, errors.New("ca holds no PEM certificate")
-		}
+	client, err := transport.New(transport.Config{AllowedCIDRs: cfg.AllowedCIDRs, CA: settings.CA})
+	if err != nil {
+		return nil, err
 	}
-	s := &Sender{url: settings.URL, header: header, client: newClient(newGuard(cfg.AllowedCIDRs), secure)}
+	s := &Sender{url: settings.URL, header: header, client: client}
 	for _, secret := range settings.SigningSecrets {
 		signer, err := newSigner(secret)
 		if err != nil {
@@ -91,20 +68,6 @@ func New(cfg Config) (*Sender, error) {
 		s.signers = append(s.signers, signer)
 	}
 	return s, nil
-}
-
-// checkURL doesn't repeat the URL in its errors: it may carry a secret.
-func checkURL(raw string) error {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return errors.New("url can't be parsed")
-	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
-		return errors.New("url must be an absolute http or https URL")
-	case u.User != nil:
-		return errors.New("url must not contain a user; set an Authorization header instead")
-	}
-	return nil
 }
 
 // ownHeaders are written by the sender itself.
@@ -132,44 +95,13 @@ func newHeader(extra map[string]string) (http.Header, error) {
 	return header, nil
 }
 
-func newClient(guard *guard, secure *tls.Config) *http.Client {
-	dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second, Control: guard.control}
-	return &http.Client{
-		Transport: &http.Transport{
-			DialContext:            dialer.DialContext,
-			TLSClientConfig:        secure,
-			TLSHandshakeTimeout:    connectTimeout,
-			ResponseHeaderTimeout:  headerTimeout,
-			ForceAttemptHTTP2:      true,
-			DisableCompression:     true,
-			MaxResponseHeaderBytes: maxHeader,
-			MaxIdleConnsPerHost:    idleConns,
-			IdleConnTimeout:        idleTimeout,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
 // Send posts the message once.
 func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
-	var answer core.Answer
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(info httptrace.GotConnInfo) { answer.Address = address(info.Conn) },
-	})
 	request, err := s.request(ctx, m)
 	if err != nil {
-		answer.Err = err
-		return answer
+		return core.Answer{Err: err}
 	}
-	response, err := s.client.Do(request)
-	if err != nil {
-		answer.Err = withoutURL(err)
-		return answer
-	}
-	defer response.Body.Close()
-	answer.Status, answer.RetryAfter = response.StatusCode, response.Header.Get("Retry-After")
-	answer.Snippet = readAnswer(response.Body)
-	return answer
+	return s.client.Do(request).Answer
 }
 
 func (s *Sender) request(ctx context.Context, m core.Message) (*http.Request, error) {
@@ -177,9 +109,9 @@ func (s *Sender) request(ctx context.Context, m core.Message) (*http.Request, er
 	if err != nil {
 		return nil, fmt.Errorf("render body: %w", err)
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
+	request, err := transport.NewPost(ctx, s.url, body)
 	if err != nil {
-		return nil, fmt.Errorf("make request: %w", withoutURL(err))
+		return nil, err
 	}
 	request.Header = s.header.Clone()
 	// Receivers refuse old timestamps, so it is the attempt's time; the id
@@ -196,32 +128,5 @@ func (s *Sender) request(ctx context.Context, m core.Message) (*http.Request, er
 	return request, nil
 }
 
-// address returns the peer's, zero if it isn't known.
-func address(c net.Conn) netip.AddrPort {
-	if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-		at := tcp.AddrPort()
-		return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
-	}
-	return netip.AddrPort{}
-}
-
-// withoutURL takes the URL, which may carry a secret, out of an error.
-func withoutURL(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
-}
-
-// readAnswer returns the beginning of the body, for people. The status has
-// already decided, so a body that drips isn't waited for; one that is read to
-// its end lets the connection be used again.
-func readAnswer(body io.ReadCloser) string {
-	impatient := time.AfterFunc(drainTime, func() { body.Close() })
-	defer impatient.Stop()
-	read, _ := io.ReadAll(io.LimitReader(body, maxAnswer)) // what has come so far is all that is wanted
-	return strings.ToValidUTF8(string(read[:min(len(read), maxSnippet)]), "\uFFFD")
-}
-
 // Close closes the connections that are kept.
-func (s *Sender) Close() { s.client.CloseIdleConnections() }
+func (s *Sender) Close() { s.client.Close() }

@@ -1,0 +1,167 @@
+// Package transport makes one HTTP exchange with a stranger: what every
+// destination type that speaks HTTP shares.
+//
+// Only addresses that are public or allowed are dialled, no redirect is
+// followed, nothing is tried twice, and no answer costs more than 16 KiB. What
+// is sent and what an answer means is the types' own business.
+package transport
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"bellcrank.example/core"
+)
+
+const (
+	connectTimeout = 5 * time.Second
+	headerTimeout  = 10 * time.Second
+	idleTimeout    = 75 * time.Second
+	idleConns      = 8 // as many as there are attempts at a time
+	maxAnswer      = 16 << 10
+	maxHeader      = 64 << 10
+	maxSnippet     = 4 << 10
+)
+
+// Config holds what a Client needs. Its zero value is a client that trusts the
+// system's authorities and dials public addresses.
+type Config struct {
+	AllowedCIDRs []netip.Prefix // networks that aren't public and may be dialled all the same
+	CA           string         // PEM certificates of the authorities to trust instead of the system's
+	// Patience is how long the rest of an answer is waited for once its status
+	// is known; 200 ms if zero. A type whose answers say in the body how it
+	// went waits longer than one for which it only informs people.
+	Patience time.Duration
+}
+
+// Client exchanges requests for answers. It keeps connections.
+type Client struct {
+	http     *http.Client
+	patience time.Duration
+}
+
+// New checks the configuration. It dials nothing.
+func New(cfg Config) (*Client, error) {
+	secure := &tls.Config{MinVersion: tls.VersionTLS12}
+	if cfg.CA != "" {
+		secure.RootCAs = x509.NewCertPool()
+		if !secure.RootCAs.AppendCertsFromPEM([]byte(cfg.CA)) {
+			return nil, errors.New("ca holds no PEM certificate")
+		}
+	}
+	return &Client{
+		http: &http.Client{
+			Transport: &http.Transport{
+				DialContext:            NewDialer(cfg.AllowedCIDRs).DialContext,
+				TLSClientConfig:        secure,
+				TLSHandshakeTimeout:    connectTimeout,
+				ResponseHeaderTimeout:  headerTimeout,
+				ForceAttemptHTTP2:      true,
+				DisableCompression:     true,
+				MaxResponseHeaderBytes: maxHeader,
+				MaxIdleConnsPerHost:    idleConns,
+				IdleConnTimeout:        idleTimeout,
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		patience: cmp.Or(cfg.Patience, 200*time.Millisecond),
+	}, nil
+}
+
+// NewDialer returns a dialer that refuses addresses which are neither public
+// nor allowed.
+func NewDialer(allowed []netip.Prefix) *net.Dialer {
+	return &net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second, Control: newGuard(allowed).control}
+}
+
+// Reply is an answer with as much of its body as was read: 16 KiB at most.
+type Reply struct {
+	core.Answer
+	Body []byte
+}
+
+// NewPost returns a request that posts the body. Its errors don't repeat the
+// URL.
+func NewPost(ctx context.Context, url string, body []byte) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w", withoutURL(err))
+	}
+	return request, nil
+}
+
+// Do sends the request once. Errors don't repeat its URL, which may carry a
+// secret.
+func (c *Client) Do(request *http.Request) Reply {
+	var reply Reply
+	request = request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) { reply.Address = address(info.Conn) },
+	}))
+	response, err := c.http.Do(request)
+	if err != nil {
+		reply.Err = withoutURL(err)
+		return reply
+	}
+	defer response.Body.Close()
+	reply.Status, reply.RetryAfter = response.StatusCode, response.Header.Get("Retry-After")
+	reply.Body = c.read(response.Body)
+	reply.Snippet = strings.ToValidUTF8(string(reply.Body[:min(len(reply.Body), maxSnippet)]), "\uFFFD")
+	return reply
+}
+
+// read returns the beginning of the body. A body that drips isn't waited for;
+// one that is read to its end lets the connection be used again.
+func (c *Client) read(body io.ReadCloser) []byte {
+	impatient := time.AfterFunc(c.patience, func() { body.Close() })
+	defer impatient.Stop()
+	read, _ := io.ReadAll(io.LimitReader(body, maxAnswer)) // what has come so far is all that is wanted
+	return read
+}
+
+// address returns the peer's, zero if it isn't known.
+func address(c net.Conn) netip.AddrPort {
+	if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		at := tcp.AddrPort()
+		return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
+	}
+	return netip.AddrPort{}
+}
+
+// withoutURL takes the URL, which may carry a secret, out of an error.
+func withoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// CheckURL reports what keeps a URL from being posted to. It doesn't repeat
+// the URL: it may carry a secret.
+func CheckURL(raw string) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return errors.New("url can't be parsed")
+	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
+		return errors.New("url must be an absolute http or https URL")
+	case u.User != nil:
+		return errors.New("url must not contain a user; set an Authorization header instead")
+	}
+	return nil
+}
+
+// Close closes the connections that are kept.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
