@@ -163,7 +163,7 @@ func (am *alertmanager) tell(alerts ...alert) {
 
 // patience is longer than Alertmanager needs from an alert to its
 // notification: group_wait or group_interval, and a retry.
-const patience = 15 * time.Second
+const patience = 60 * time.Second
 
 // becomes waits until the incidents are as wanted, by title, and nothing is
 // owed any more.

@@ -31,7 +31,7 @@ func TestFourVendorsReachTheReceiver(t *testing.T) {
 		}
 		want[a.Incident.ID] = a.Incident.Title
 	}
-	s.settled(5 * time.Second)
+	s.settled(60 * time.Second)
 	got := map[string]string{}
 	for _, m := range s.sink.received() {
 		if m.Type != "incident.created" {
@@ -55,7 +55,7 @@ func TestTestIncidentGoesTheWholeWay(t *testing.T) {
 			t.Errorf("integration test %s: %s", ref, out)
 		}
 	}
-	s.settled(5 * time.Second)
+	s.settled(60 * time.Second)
 	if got := len(s.sink.received()); got != 4 {
 		t.Errorf("the receiver, which takes tests, got %d, want 4", got)
 	}
@@ -96,7 +96,7 @@ func TestUnreadableRequestOpensAFallbackIncident(t *testing.T) {
 	if err != nil || a.Status != http.StatusAccepted || !strings.Contains(a.Body, "quarantined") {
 		t.Fatalf("%d %s (%v), want 202 quarantined", a.Status, a.Body, err)
 	}
-	s.settled(5 * time.Second)
+	s.settled(60 * time.Second)
 	got := s.sink.received()
 	if len(got) != 1 || !strings.Contains(got[0].Incident.Title, "could not be read") {
 		t.Errorf("received %+v, want one fallback incident", got)
@@ -360,7 +360,7 @@ func TestDeadAndStoppedPluginsCostTheSenderNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			clients.Wait()
-			late := 0
+			late, slowest := 0, time.Duration(0)
 			for _, a := range answers {
 				if a.Status != http.StatusOK && a.Status != http.StatusAccepted {
 					t.Errorf("answered %d: %s", a.Status, a.Body)
@@ -368,11 +368,14 @@ func TestDeadAndStoppedPluginsCostTheSenderNothing(t *testing.T) {
 				if a.Status == http.StatusAccepted {
 					late++
 				}
-				if a.Took > 800*time.Millisecond {
-					t.Errorf("answered %d after %v", a.Status, a.Took)
-				}
+				slowest = max(slowest, a.Took)
 			}
-			t.Logf("%d answers, %d of them 202", len(answers), late)
+			// The door waits 650 ms at most. A machine that is busy with other tests
+			// adds to it; who waited for the adapter would wait for 5 s.
+			if slowest > 3*time.Second {
+				t.Errorf("the slowest answer took %v", slowest)
+			}
+			t.Logf("%d answers, %d of them 202, the slowest after %v", len(answers), late, slowest)
 			s.settled(60 * time.Second)
 			if got := len(all[incident](s, "incidents")); got != len(answers) {
 				t.Errorf("%d incidents for %d requests", got, len(answers))
@@ -426,7 +429,7 @@ func TestNoSecretIsShown(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.settled(5 * time.Second)
+	s.settled(60 * time.Second)
 	shown := s.cli("integration", "list", "-json") + s.cli("inbox", "list", "-json") + s.cli("destination", "list", "-json")
 	log, err := os.ReadFile(s.file("log"))
 	if err != nil {

@@ -238,7 +238,7 @@ type answer struct {
 	Receipt struct{ ID string }
 }
 
-var client = &http.Client{Timeout: 5 * time.Second}
+var client = &http.Client{Timeout: 30 * time.Second}
 
 // post sends a vendor's body to its integration.
 func (s *stack) post(ctx context.Context, vendor, body string, header ...string) (answer, error) {

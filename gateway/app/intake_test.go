@@ -221,13 +221,13 @@ func TestLateAnswerIsAppliedOnce(t *testing.T) {
 
 func eventually(t *testing.T, holds func() bool) {
 	t.Helper()
-	for range 500 {
+	for range 6000 {
 		if holds() {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatal("not within 5 seconds")
+	t.Fatal("not within a minute")
 }
 
 func TestAdapterThatIsDownUsesUpNothing(t *testing.T) {
@@ -435,7 +435,7 @@ func TestStopCutsCallsOffAndChargesNobody(t *testing.T) {
 	if err := r.intake.Run(stopped); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took > time.Second {
+	if took := time.Since(began); took > 4*time.Second { // less than the call's own deadline
 		t.Errorf("it took %v to stop", took)
 	}
 	r.wantState(receipt.Request, core.RequestOpen, "")

@@ -133,7 +133,7 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	pattern, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
 	var out []byte
-	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		// Not by ts.Exec, which would log every try.
 		cmd := exec.Command(args[1], args[2:]...)
 		if args[1] == "bellcrank" {
@@ -157,7 +157,7 @@ func post(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: post STATUS KEY FILE [HEADER]")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	url := "http://" + ts.Getenv("INGEST") + "/webhooks/" + args[1]
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(ts.ReadFile(args[2])))

@@ -293,7 +293,7 @@ func readReply(t testing.TB, conn net.Conn) heard {
 
 // closed reports whether the peer has closed the connection.
 func closed(conn net.Conn) bool {
-	conn.SetReadDeadline(time.Now().Add(3 * time.Second))
+	conn.SetReadDeadline(time.Now().Add(15 * time.Second))
 	_, err := conn.Read(make([]byte, 1))
 	return errors.Is(err, io.EOF)
 }

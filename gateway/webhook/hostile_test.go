@@ -141,7 +141,7 @@ func TestSlowSendersAreCutOff(t *testing.T) {
 			if got.status != 408 || !strings.Contains(got.body, "REQUEST_TIMEOUT") || !closed(conn) {
 				t.Errorf("got %d %s, want 408 and a closed connection", got.status, got.body)
 			}
-			if took := time.Since(start); took > 3*time.Second {
+			if took := time.Since(start); took > 10*time.Second {
 				t.Errorf("held on for %v", took)
 			}
 		})

@@ -141,7 +141,7 @@ func TestEveryFieldArrives(t *testing.T) {
 		Body: []byte("hello"), Source: netip.MustParseAddr("2001:db8::1"), ReceivedAt: time.Unix(1, 5).UTC(),
 		Integration: "echo/one", Attempt: 3,
 	}
-	got, err := c.Adapt(patience(t, 10*time.Second), r)
+	got, err := c.Adapt(patience(t, 30*time.Second), r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestSettingsChangeWithoutARestart(t *testing.T) {
 		if err := c.Configure(t.Context(), "echo/one", json.RawMessage(settings)); err != nil {
 			t.Fatal(err)
 		}
-		got, err := c.Adapt(patience(t, 10*time.Second), sdk.Request{ID: "r", Integration: "echo/one"})
+		got, err := c.Adapt(patience(t, 30*time.Second), sdk.Request{ID: "r", Integration: "echo/one"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -234,7 +234,7 @@ func TestBodiesAndAnswersOfAnySize(t *testing.T) {
 func TestErrorsSayWhoseFaultItIs(t *testing.T) {
 	c := start(t, nil)
 	for path, want := range map[string]sdk.FailureCode{"panic": sdk.Internal, "malformed": sdk.Malformed} {
-		_, err := c.Adapt(patience(t, 10*time.Second), sdk.Request{ID: "r", Path: path})
+		_, err := c.Adapt(patience(t, 30*time.Second), sdk.Request{ID: "r", Path: path})
 		if f, ok := errors.AsType[*sdk.Failure](err); !ok || f.Code != want {
 			t.Errorf("%s: %v, want %s", path, err, want)
 		}
@@ -243,10 +243,10 @@ func TestErrorsSayWhoseFaultItIs(t *testing.T) {
 	if e, ok := errors.AsType[*Error](err); !ok || e.Kind != Timeout {
 		t.Errorf("hang: %v, want %s", err, Timeout)
 	}
-	if _, err := c.Adapt(patience(t, 10*time.Second), sdk.Request{ID: "r"}); err != nil {
+	if _, err := c.Adapt(patience(t, 30*time.Second), sdk.Request{ID: "r"}); err != nil {
 		t.Errorf("after all that: %v", err)
 	}
-	_, err = c.Adapt(patience(t, 10*time.Second), sdk.Request{ID: "r", Path: "exit"})
+	_, err = c.Adapt(patience(t, 30*time.Second), sdk.Request{ID: "r", Path: "exit"})
 	if e, ok := errors.AsType[*Error](err); !ok || e.Kind != Crashed {
 		t.Errorf("exit: %v, want %s", err, Crashed)
 	}
@@ -266,7 +266,7 @@ func TestStoppedProcessIsNoticedAndEnded(t *testing.T) {
 	if e, ok := errors.AsType[*Error](err); !ok || e.Kind != Timeout {
 		t.Errorf("Adapt: %v, want %s", err, Timeout)
 	}
-	for deadline := time.Now().Add(10 * time.Second); !c.Hangs(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); !c.Hangs(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the unanswered call isn't noticed")
 		}
@@ -291,11 +291,11 @@ func TestAbortWritesTheStacks(t *testing.T) {
 func TestStopIsQuickAndClean(t *testing.T) {
 	for range 50 {
 		c := start(t, nil)
-		if _, err := c.Adapt(patience(t, 10*time.Second), sdk.Request{ID: "r"}); err != nil {
+		if _, err := c.Adapt(patience(t, 30*time.Second), sdk.Request{ID: "r"}); err != nil {
 			t.Fatal(err)
 		}
 		pid := c.PID()
-		c.Stop(patience(t, 10*time.Second))
+		c.Stop(patience(t, 30*time.Second))
 		if exit := c.Exit(); exit.Code != 0 {
 			t.Errorf("exit = %+v, want 0", exit)
 		}
@@ -310,7 +310,7 @@ func TestTerminationLetsCallsEnd(t *testing.T) {
 	c := start(t, func(cfg *Config) { cfg.Output = output })
 	answer := make(chan error, 1)
 	go func() {
-		_, err := c.Adapt(patience(t, 10*time.Second), sdk.Request{ID: "r", Path: "sleep", Body: []byte("300ms")})
+		_, err := c.Adapt(patience(t, 30*time.Second), sdk.Request{ID: "r", Path: "sleep", Body: []byte("300ms")})
 		answer <- err
 	}()
 	for !strings.Contains(<-output, "stdout is a log") {
@@ -335,7 +335,7 @@ func (l lines) Write(b []byte) (int, error) {
 func TestEnvironmentIsNotInherited(t *testing.T) {
 	t.Setenv("DATABASE_PASSWORD", "hunter2")
 	c := start(t, func(cfg *Config) { cfg.Env = append(cfg.Env, "MINE=yes") })
-	got, err := c.Adapt(patience(t, 10*time.Second), sdk.Request{ID: "r", Path: "environment"})
+	got, err := c.Adapt(patience(t, 30*time.Second), sdk.Request{ID: "r", Path: "environment"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -351,7 +351,7 @@ func TestOpenedFileRunsWhateverThePathSays(t *testing.T) {
 	}
 	defer f.Close()
 	c := start(t, func(cfg *Config) { cfg.File, cfg.Path = f, "/bin/false" })
-	if _, err := c.Adapt(patience(t, 10*time.Second), sdk.Request{ID: "r"}); err != nil {
+	if _, err := c.Adapt(patience(t, 30*time.Second), sdk.Request{ID: "r"}); err != nil {
 		t.Fatal(err)
 	}
 	comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", c.PID()))
@@ -418,8 +418,8 @@ func TestKilledHostTakesItsPluginsAlong(t *testing.T) {
 	}
 	begin := time.Now()
 	for !errors.Is(syscall.Kill(plugin, 0), syscall.ESRCH) && !inState(plugin, "Z") {
-		if time.Since(begin) > time.Second {
-			t.Fatalf("plugin %d lives a second after its host", plugin)
+		if time.Since(begin) > 10*time.Second {
+			t.Fatalf("plugin %d outlives its host", plugin)
 		}
 		time.Sleep(time.Millisecond)
 	}

@@ -399,8 +399,8 @@ func TestTheProcessEndsWithTheGateway(t *testing.T) {
 	began := time.Now()
 	p.lifeline.Close()
 	p.wait(t)
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("the process lived on for %v, want a second at most", took)
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("the process lived on for %v", took)
 	}
 }
 
@@ -432,7 +432,7 @@ func TestShutdownEndsTheProcess(t *testing.T) {
 	began := time.Now()
 	_ = p.conn.Invoke(t.Context(), "/plugin.GRPCController/Shutdown", &adapterv1.DescribeRequest{}, &adapterv1.DescribeResponse{})
 	p.wait(t)
-	if took := time.Since(began); took > 2*time.Second {
+	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("the process lived on for %v", took)
 	}
 }
