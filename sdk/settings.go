@@ -29,6 +29,9 @@ const (
 	TypeNumber SettingType = "number"
 	TypeList   SettingType = "list" // of strings
 	TypeMap    SettingType = "map"  // of strings
+	// TypeTemplate is a text over the incident that the gateway renders for
+	// each message. Only destinations have such.
+	TypeTemplate SettingType = "template"
 )
 
 // SettingsOf makes a schema from a struct's exported fields: strings, bools,
@@ -39,6 +42,7 @@ const (
 //	enum:"a,b,c"       allowed values
 //	doc:"one sentence"
 //	required:"true"    secret:"true"
+//	type:"template"    of a string that is a TypeTemplate
 //
 // It panics on a struct that it can't describe: that is a bug in the adapter,
 // which its first test finds.
@@ -71,6 +75,8 @@ func settingOf(field reflect.StructField) Setting {
 		s.Enum = strings.Split(enum, ",")
 	}
 	switch kind := field.Type.Kind(); {
+	case kind == reflect.String && field.Tag.Get("type") == string(TypeTemplate):
+		s.Type = TypeTemplate
 	case kind == reflect.String:
 		s.Type = TypeString
 	case kind == reflect.Bool:

@@ -32,6 +32,9 @@ type Config struct {
 	// AllowedCIDRs are networks that a sender may reach although they aren't
 	// public.
 	AllowedCIDRs []netip.Prefix
+	// Templates are those settings that are texts over the incident, by name,
+	// as far as they are set.
+	Templates map[string]core.Template
 }
 
 // Types lists the types in order of name.

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
+	"github.com/zclconf/go-cty/cty/function"
 
 	"bellcrank.example/core"
 	"bellcrank.example/sdk"
@@ -17,24 +18,18 @@ import (
 
 // condition is a compiled expression. It is used by many goroutines at once.
 type condition struct {
-	expr     hcl.Expression
-	ctx      *hcl.EvalContext
-	fields   []string // of incident that the expression reads
-	labels   []string // that it names
-	metadata []string // top-level members that it names
+	reading
+	expr hcl.Expression
+	ctx  *hcl.EvalContext
 }
 
 // condition checks an expression against an incident of which nothing but the
 // type is known, and compiles it. Nil if there are mistakes.
 func (l *loader) condition(expr hcl.Expression) func(*core.Incident) (bool, error) {
-	if ok := l.checkReferences(expr); !l.checkFields(expr) || !l.checkWords(expr) || !ok {
+	ctx, ok := l.scope(expr, map[string]cty.Type{"incident": incidentType()}, pure())
+	if !ok {
 		return nil
 	}
-	variables := map[string]cty.Value{"incident": cty.UnknownVal(incidentType())}
-	maps.Copy(variables, l.context(expr.Range().Filename).Variables)
-	// Neither env nor file: what an incident leads to must not change between
-	// two reloads, nor wait for a disk. A local may hold either.
-	ctx := &hcl.EvalContext{Variables: variables, Functions: pure()}
 	v, diags := expr.Value(ctx)
 	l.note(diags)
 	if diags.HasErrors() {
@@ -45,19 +40,37 @@ func (l *loader) condition(expr hcl.Expression) func(*core.Incident) (bool, erro
 		return nil
 	}
 	c := &condition{expr: expr, ctx: ctx}
-	c.collect()
+	c.read(expr, incidentType())
 	return c.holds
 }
 
-// checkFields reports whether the incident has what the expression reads.
-func (l *loader) checkFields(expr hcl.Expression) bool {
+// scope checks what an expression names, and returns what it may read: things
+// of which nothing but the type is known, and the references.
+func (l *loader) scope(expr hcl.Expression, known map[string]cty.Type, functions map[string]function.Function) (*hcl.EvalContext, bool) {
+	if ok := l.checkReferences(expr); !l.checkFields(expr, known) || !l.checkWords(expr) || !ok {
+		return nil, false
+	}
+	variables := map[string]cty.Value{}
+	for name, kind := range known {
+		variables[name] = cty.UnknownVal(kind)
+	}
+	maps.Copy(variables, l.context(expr.Range().Filename).Variables)
+	// Neither env nor file: what an incident leads to must not change between
+	// two reloads, nor wait for a disk. A local may hold either.
+	return &hcl.EvalContext{Variables: variables, Functions: functions}, true
+}
+
+// checkFields reports whether the things that are known have what the
+// expression reads.
+func (l *loader) checkFields(expr hcl.Expression, things map[string]cty.Type) bool {
 	ok := true
 	for _, t := range expr.Variables() {
 		steps, at := names(t), t.SourceRange()
-		if t.RootName() != "incident" || len(steps) == 0 {
+		kind, isThing := things[t.RootName()]
+		if !isThing || len(steps) == 0 {
 			continue
 		}
-		of, kind := "an incident", incidentType()
+		of := t.RootName()
 		if steps[0] == "integration" && len(steps) > 1 {
 			of, kind, steps = "incident.integration", kind.AttributeType("integration"), steps[1:]
 		}
@@ -118,30 +131,6 @@ func knownWords() map[string][]string {
 		"severity": severities,
 		"status":   {string(core.Investigating), string(core.Acknowledged), string(core.Resolved)},
 	}
-}
-
-// collect notes what the expression reads, so that no more of an incident is
-// converted than that.
-func (c *condition) collect() {
-	all := slices.Sorted(maps.Keys(incidentType().AttributeTypes()))
-	for _, t := range c.expr.Variables() {
-		steps := names(t)
-		switch {
-		case t.RootName() != "incident":
-		case len(steps) == 0:
-			c.fields = all
-		default:
-			c.fields = append(c.fields, steps[0])
-			if len(steps) > 1 && steps[0] == "labels" {
-				c.labels = append(c.labels, steps[1])
-			}
-			if len(steps) > 1 && steps[0] == "metadata" {
-				c.metadata = append(c.metadata, steps[1])
-			}
-		}
-	}
-	slices.Sort(c.fields)
-	c.fields = slices.Compact(c.fields)
 }
 
 // holds evaluates the expression for one incident.

@@ -69,6 +69,12 @@ func (l *loader) sender(b *block) core.Sender {
 	if cfg.Settings, ok = l.settings(b, settings, kind.Settings); !ok {
 		return nil
 	}
+	if settings != nil {
+		attributes, _ := settings.Body.JustAttributes() // it has been checked
+		if cfg.Templates, ok = l.templates(attributes, kind.Settings); !ok {
+			return nil
+		}
+	}
 	sender, err := l.src.NewSender(kind, cfg)
 	if err != nil {
 		l.errorf(settingNamed(settings, b.at, err), "Invalid settings", "%v.", err)

@@ -2,9 +2,12 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"math/big"
+	"slices"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"bellcrank.example/core"
@@ -32,16 +35,47 @@ func incidentType() cty.Type {
 	})
 }
 
+// reading is what an expression reads of an incident, so that no more of it is
+// converted than that.
+type reading struct {
+	fields   []string
+	labels   []string // that it names
+	metadata []string // top-level members that it names
+}
+
+// read notes what the expression reads of an incident of that type.
+func (r *reading) read(expr hcl.Expression, incident cty.Type) {
+	all := slices.Sorted(maps.Keys(incident.AttributeTypes()))
+	for _, t := range expr.Variables() {
+		steps := names(t)
+		switch {
+		case t.RootName() != "incident":
+		case len(steps) == 0:
+			r.fields = all
+		default:
+			r.fields = append(r.fields, steps[0])
+			if len(steps) > 1 && steps[0] == "labels" {
+				r.labels = append(r.labels, steps[1])
+			}
+			if len(steps) > 1 && steps[0] == "metadata" {
+				r.metadata = append(r.metadata, steps[1])
+			}
+		}
+	}
+	slices.Sort(r.fields)
+	r.fields = slices.Compact(r.fields)
+}
+
 // incident converts the fields that are read.
-func (c *condition) incident(in *core.Incident) cty.Value {
-	fields := make(map[string]cty.Value, len(c.fields))
-	for _, name := range c.fields {
-		fields[name] = c.field(in, name)
+func (r *reading) incident(in *core.Incident) cty.Value {
+	fields := make(map[string]cty.Value, len(r.fields))
+	for _, name := range r.fields {
+		fields[name] = r.field(in, name)
 	}
 	return cty.ObjectVal(fields)
 }
 
-func (c *condition) field(in *core.Incident, name string) cty.Value {
+func (r *reading) field(in *core.Incident, name string) cty.Value {
 	switch name {
 	case "title":
 		return cty.StringVal(in.Title)
@@ -65,9 +99,9 @@ func (c *condition) field(in *core.Incident, name string) cty.Value {
 			"id": cty.StringVal(in.Integration), "type": cty.StringVal(kind), "name": cty.StringVal(own),
 		})
 	case "labels":
-		return c.labelMap(in.Labels)
+		return r.labelMap(in.Labels)
 	case "metadata":
-		return c.metadataObject(in.Metadata)
+		return r.metadataObject(in.Metadata)
 	case "source_url":
 		return cty.StringVal(in.SourceURL)
 	case "dedup_key":
@@ -85,9 +119,9 @@ func (c *condition) field(in *core.Incident, name string) cty.Value {
 // labelMap holds the labels and, empty, those that the expression names and
 // the incident lacks: `incident.labels.team == "core"` must be false then, not
 // an error.
-func (c *condition) labelMap(labels map[string]string) cty.Value {
-	values := make(map[string]cty.Value, len(labels)+len(c.labels))
-	for _, name := range c.labels {
+func (r *reading) labelMap(labels map[string]string) cty.Value {
+	values := make(map[string]cty.Value, len(labels)+len(r.labels))
+	for _, name := range r.labels {
 		values[name] = cty.StringVal("")
 	}
 	for name, value := range labels {
@@ -101,9 +135,9 @@ func (c *condition) labelMap(labels map[string]string) cty.Value {
 
 // metadataObject holds the metadata and null for what the expression names and
 // the incident lacks.
-func (c *condition) metadataObject(metadata map[string]any) cty.Value {
-	values := make(map[string]cty.Value, len(metadata)+len(c.metadata))
-	for _, name := range c.metadata {
+func (r *reading) metadataObject(metadata map[string]any) cty.Value {
+	values := make(map[string]cty.Value, len(metadata)+len(r.metadata))
+	for _, name := range r.metadata {
 		values[name] = cty.NullVal(cty.DynamicPseudoType)
 	}
 	for name, value := range metadata {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/customdecode"
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/zclconf/go-cty/cty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
@@ -48,6 +49,7 @@ func settingsSpec(schema []sdk.Setting) hcldec.ObjectSpec {
 	types := map[sdk.SettingType]cty.Type{
 		sdk.TypeString: cty.String, sdk.TypeBool: cty.Bool, sdk.TypeNumber: cty.Number,
 		sdk.TypeList: cty.List(cty.String), sdk.TypeMap: cty.Map(cty.String),
+		sdk.TypeTemplate: customdecode.ExpressionType, // compiled by templates
 	}
 	spec := hcldec.ObjectSpec{}
 	for _, s := range schema {
@@ -65,7 +67,7 @@ func (l *loader) checkSettings(attributes hcl.Attributes, schema []sdk.Setting) 
 	ok := true
 	for _, s := range schema {
 		attr := attributes[s.Name]
-		if attr == nil {
+		if attr == nil || s.Type == sdk.TypeTemplate {
 			continue
 		}
 		ok = l.checkReferences(attr.Expr) && ok
@@ -102,7 +104,7 @@ func settingsJSON(v cty.Value, schema []sdk.Setting) (json.RawMessage, error) {
 	set := map[string]cty.Value{}
 	for _, s := range schema {
 		value := v.GetAttr(s.Name)
-		if value.IsNull() {
+		if value.IsNull() || s.Type == sdk.TypeTemplate {
 			continue
 		}
 		if anyNull(value) {

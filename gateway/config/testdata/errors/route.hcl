@@ -21,7 +21,7 @@ route "nobody" { # error 1: No destination
   }
 }
 route "a" {
-  when = incident.titel == "x"       # error 10: no titel in an incident; did you mean title?
+  when = incident.titel == "x"       # error 10: no titel in incident; did you mean title?
   to   = [destination.log.a]
 }
 route "b" {

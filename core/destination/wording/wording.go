@@ -1,0 +1,179 @@
+// Package wording puts incident changes into words for people: what chat,
+// mail and paging destinations share.
+//
+// It knows no vendor's markup; escaping and limits are the types' own.
+package wording
+
+import (
+	"cmp"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"bellcrank.example/core"
+	"bellcrank.example/sdk"
+)
+
+// Wording makes the texts of one destination: an operator's templates where
+// there are any and they work, else its own words.
+type Wording struct {
+	templates map[string]core.Template
+}
+
+// New returns a Wording. The templates that it knows are title and text.
+func New(templates map[string]core.Template) Wording { return Wording{templates: templates} }
+
+// Title returns the change in one line, such as
+// "[INC-042] High: Disk full".
+func (w Wording) Title(m core.Message) string {
+	return Line(w.render("title", m, defaultTitle))
+}
+
+// Text returns what is to be said beside the title: the incident's
+// description. It may be empty.
+func (w Wording) Text(m core.Message) string {
+	return strings.TrimSpace(w.render("text", m, func(m core.Message) string { return m.Incident.Description }))
+}
+
+// render makes one text. A template that fails costs its words, never the
+// delivery.
+func (w Wording) render(name string, m core.Message, otherwise func(core.Message) string) string {
+	template := w.templates[name]
+	if template == nil {
+		return otherwise(m)
+	}
+	text, err := template(m)
+	if err != nil {
+		slog.Warn("template failed; the default text is sent", "destination", m.Destination, "delivery", m.ID, "template", name, "err", err)
+		return otherwise(m)
+	}
+	return text
+}
+
+func defaultTitle(m core.Message) string {
+	in := m.Incident
+	title := "[" + in.Name() + "] " + News(m) + ": " + cmp.Or(in.Title, "(no title)")
+	if in.Test {
+		return "[test] " + title
+	}
+	return title
+}
+
+// News says in a word or two what has happened: the severity of a new
+// incident, else the kind of the change.
+func News(m core.Message) string {
+	severity := string(m.Incident.Severity)
+	switch m.Kind {
+	case core.Escalated:
+		return "Escalated to " + severity
+	case core.Reopened:
+		return "Reopened, " + severity
+	case core.Created:
+		return severity
+	}
+	return Capital(string(m.Kind))
+}
+
+// Fact is something about an incident with its name.
+type Fact struct {
+	Name, Value string
+}
+
+// Facts lists what is known of the incident, the most important first, without
+// what is empty.
+func Facts(in *core.Incident) []Fact {
+	facts := []Fact{
+		{"Severity", string(in.Severity)},
+		{"Status", Capital(string(in.Status))},
+		{"Service", in.Service},
+		{"Affected", strings.Join(in.Affected, ", ")},
+		{"Customer impact", impact(in)},
+		{"Integration", in.Integration},
+		{"Count", count(in)},
+		{"Labels", labels(in)},
+	}
+	return slices.DeleteFunc(facts, func(f Fact) bool { return f.Value == "" })
+}
+
+func impact(in *core.Incident) string {
+	if in.Impact == nil || !*in.Impact {
+		return ""
+	}
+	return "Yes"
+}
+
+func count(in *core.Incident) string {
+	if in.Count < 2 {
+		return ""
+	}
+	return strconv.Itoa(in.Count)
+}
+
+// labels joins them as "name=value", cut to what still can be read.
+func labels(in *core.Incident) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(in.Labels)) {
+		all = append(all, name+"="+in.Labels[name])
+	}
+	return Cut(strings.Join(all, ", "), 300)
+}
+
+// Links lists where more is to be found: the incident, its source, and what
+// the source links to. At most ten.
+func Links(m core.Message) []sdk.Link {
+	var links []sdk.Link
+	if m.IncidentURL != "" {
+		links = append(links, sdk.Link{Name: m.Incident.Name(), URL: m.IncidentURL})
+	}
+	if m.Incident.SourceURL != "" {
+		links = append(links, sdk.Link{Name: "Source", URL: m.Incident.SourceURL})
+	}
+	for _, l := range m.Incident.Links {
+		links = append(links, sdk.Link{Name: cmp.Or(Line(l.Name), "Link"), URL: l.URL})
+	}
+	return links[:min(len(links), 10)]
+}
+
+// Colour returns the incident's colour as 24 bits: green once it is resolved,
+// else the severity's.
+func Colour(in *core.Incident) int {
+	if !in.Open() {
+		return 0x2eb67d
+	}
+	switch in.Severity {
+	case sdk.Critical:
+		return 0xc4162a
+	case sdk.High:
+		return 0xe8590c
+	case sdk.Medium:
+		return 0xf2b705
+	case sdk.Low:
+		return 0x3b82f6
+	}
+	return 0x8a8f98
+}
+
+// Line makes one line of a text: senders choose what is in it.
+func Line(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+}
+
+// Cut shortens a text to n characters at most and shows that it did.
+func Cut(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}
+
+// Capital begins a word with a capital letter.
+func Capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
