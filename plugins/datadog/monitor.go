@@ -31,7 +31,7 @@ type monitor struct {
 // readMonitor finds every fact in its most trusted place first.
 func readMonitor(m members) monitor {
 	own := readHeading(m.text("alerttitle", "monitorname", "monitortitle", "alertname"))
-	event := readHeading(m.text("eventtitle", "title", "subject", "summary"))
+	event := readHeading(m.text("eventtitle", "title", "msgtitle", "subject", "summary"))
 	mon := monitor{
 		members:    m,
 		id:         m.text("alertid", "monitorid", "alertmonitorid"),

@@ -61,6 +61,9 @@ func plainEvent(raw []byte, s settings) (sdk.Event, []string, error) {
 		e.Severity, e.SeverityRaw = mon.severity()
 	}
 	e.Labels = tagLabels(mon.scope)
+	if e.Service == "" {
+		e.Service, e.AffectedServices = mon.services(s.ServiceTags)
+	}
 	if e.DedupKey == "" {
 		mon.identify(&e, s.Identity)
 	}
