@@ -32,6 +32,8 @@ const (
 	AdapterRejected    Code = "ADAPTER_REJECTED"    // the adapter can't read the request
 	AdapterUnavailable Code = "ADAPTER_UNAVAILABLE" // no adapter answered for too long
 	AdapterFailed      Code = "ADAPTER_FAILED"      // it timed out, crashed or broke its contract too often
+	SignaturePending   Code = "SIGNATURE_PENDING"   // the signature can't be judged yet
+	ConfirmationFailed Code = "CONFIRMATION_FAILED" // the URL that completes a subscription can't be fetched
 )
 
 // Error is a failure with a code. Message is safe to show to a stranger; Err,

@@ -56,6 +56,10 @@ func fallbackTitle(code Code, integration string) string {
 		return "Alerts from " + integration + " are stored but not read: its adapter is not available"
 	case AdapterFailed:
 		return "An alert from " + integration + " could not be read: its adapter failed"
+	case SignaturePending:
+		return "Alerts from " + integration + " are stored but not read: their signatures can't be verified yet"
+	case ConfirmationFailed:
+		return "A subscription of " + integration + " is not confirmed: its alerts will not arrive"
 	}
 	return "An alert from " + integration + " could not be read"
 }

@@ -37,6 +37,7 @@ type Request struct {
 	Encoding    string      // Content-Encoding of Body, "" for identity
 	Test        bool        // sent to try the path
 	Delivery    DeliveryKey
+	Unverified  bool // its signature could not be judged at the door: no adapter sees it before
 
 	State      RequestState
 	Code       Code      // why it is quarantined or rejected

@@ -51,10 +51,12 @@ var rooms = map[string][]string{
 
 	"core":                 {"sdk"},
 	"core/keyring":         {"core", "sdk"},
+	"core/keyring/snstest": {},
 	"core/intake":          {"core", "sdk"},
 	"core/route":           {"core", "sdk"},
 	"core/dispatch":        {"core", "sdk"},
 	"core/health":          {"core", "sdk"},
+	"core/fetch":           {"core", "core/keyring", "core/destination/transport"},
 	"core/pluginhost":      {"core", "sdk", "sdk/client", "go-plugin", "grpc", "hclog"},
 	"core/pluginhost/*":    {"sdk", "sdk/serve", "go-plugin", "grpc"}, // plugins that its tests build
 	"core/destination":     {"core", "sdk", "core/destination/*"},
@@ -76,7 +78,7 @@ var rooms = map[string][]string{
 }
 
 // forTests are the rooms that every room's tests may import.
-var forTests = []string{"sdk/sdktest", "sdk/serve", "core/store/storetest"}
+var forTests = []string{"sdk/sdktest", "sdk/serve", "core/store/storetest", "core/keyring/snstest"}
 
 // TestImportTable holds the imports of every file to the table.
 func TestImportTable(t *testing.T) {

@@ -149,7 +149,14 @@ const (
 	SchemeSharedSecret     SchemeKind = "shared-secret" // the header is the secret
 	SchemeBasic            SchemeKind = "basic"         // Authorization: Basic; the secret is user:password
 	SchemeBearer           SchemeKind = "bearer"        // Authorization: Bearer
+	// SchemeSNS is Amazon SNS's: RSA over members of the body, with a
+	// certificate that the gateway fetches. It needs no secret.
+	SchemeSNS SchemeKind = "sns"
 )
+
+// NeedsSecret reports whether the operator has to configure a secret for the
+// scheme.
+func (s SignatureScheme) NeedsSecret() bool { return s.Kind != SchemeSNS }
 
 // Limits are sizes past which a request is refused or set aside. Zero fields
 // keep the gateway's default.

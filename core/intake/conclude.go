@@ -25,11 +25,14 @@ const chunk = 1000
 func (in *Intake) conclude(integration *core.Integration, r *core.Request, a answer, w where) core.Change {
 	var failure *sdk.Failure
 	var fault *core.AdaptError
+	var unconfirmed *confirmError
 	switch {
 	case a.err == nil:
 		return in.applied(integration, r, a.result, w)
 	case errors.As(a.err, &failure) && failure.RequestFault():
 		return refused(integration, r, failure, w)
+	case errors.As(a.err, &unconfirmed):
+		return in.unconfirmed(integration, r, unconfirmed)
 	case errors.As(a.err, &fault):
 		return in.failed(integration, r, fault)
 	}
@@ -181,6 +184,5 @@ func (in *Intake) clear(id core.ID) {
 func change(integration *core.Integration, r *core.Request) core.Change {
 	return core.Change{
 		Request: r, Observed: integration.Info.EventTime == sdk.Observed, ReopenWindow: integration.ReopenWindow,
-		Flap: integration.Flap, AutoResolve: integration.AutoResolve,
 	}
 }

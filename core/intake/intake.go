@@ -33,6 +33,8 @@ type Adapters interface {
 type Config struct {
 	Store        Store
 	Adapters     Adapters
+	Verifier     Verifier                            // required where requests can come unverified
+	Confirmer    Confirmer                           // required where adapters ask for confirmations
 	Integrations func() map[string]*core.Integration // by "TYPE/NAME", as configured now
 	NewID        func() core.ID
 	Budget       time.Duration    // how long a sender waits for the adapter; 400 ms if zero
@@ -105,6 +107,9 @@ func (in *Intake) Accept(ctx context.Context, integration *core.Integration, r *
 		return in.keep(ctx, r)
 	case r.Code != "":
 		return in.commit(ctx, integration, judged(integration, r), nil)
+	case r.Unverified:
+		r.Code, r.Reason = core.SignaturePending, unproven
+		return in.owe(ctx, r, in.cfg.Now())
 	case !in.cfg.Adapters.Ready(integration.Plugin):
 		return in.owe(ctx, r, in.cfg.Now())
 	}
@@ -119,8 +124,9 @@ func (in *Intake) adapt(ctx context.Context, integration *core.Integration, r *c
 	defer budget.Stop()
 	select {
 	case a := <-call:
-		if n := len(a.result.Events); n > chunk && n <= integration.Limits.Events {
-			return in.answerLater(ctx, integration, r, again(a))
+		if n := len(a.result.Events); n > chunk && n <= integration.Limits.Events || asksToConfirm(a) {
+			receipt, err := in.answerLater(ctx, integration, r, again(a))
+			return withReply(receipt, a.result.Reply), err
 		}
 		return in.commit(ctx, integration, in.conclude(integration, r, a, atTheDoor), a.result.Reply)
 	case <-budget.C:
@@ -138,6 +144,9 @@ func (in *Intake) answerLater(ctx context.Context, integration *core.Integration
 	in.late.Go(func() {
 		defer in.disown(r.ID)
 		a := <-call // ends with the call's own deadline
+		if err == nil {
+			a = in.confirm(ctx, integration, &stored, a)
+		}
 		if err == nil && !in.cutOff(a) {
 			in.finish(context.WithoutCancel(ctx), integration, &stored, a)
 		}
@@ -235,10 +244,15 @@ func (in *Intake) commit(ctx context.Context, integration *core.Integration, c c
 	if err != nil {
 		return core.Receipt{}, fmt.Errorf("commit request %s for %s: %w", c.Request.ID, integration.ID(), err)
 	}
+	return withReply(receipt, reply), nil
+}
+
+// withReply adds the answer that the vendor's handshake expects, if any.
+func withReply(receipt core.Receipt, reply *sdk.Reply) core.Receipt {
 	if reply != nil {
 		receipt.Reply = &core.Reply{Status: reply.Status, ContentType: reply.ContentType, Body: reply.Body}
 	}
-	return receipt, nil
+	return receipt
 }
 
 func (in *Intake) own(id core.ID) {

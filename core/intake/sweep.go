@@ -202,7 +202,9 @@ func (in *Intake) redo(ctx context.Context, r *core.Request) {
 	if decoded, err := core.Decode(r.Body, r.Encoding, integration.Limits.Body); err != nil {
 		// The limit was higher when it came in.
 		a.err = &sdk.Failure{Code: sdk.TooLarge, Message: "the body can't be decoded: " + err.Error()}
-	} else if a = <-in.call(ctx, integration, r, decoded); in.cutOff(a) {
+	} else if !in.prove(ctx, integration, r, decoded) {
+		return
+	} else if a = in.confirm(ctx, integration, r, <-in.call(ctx, integration, r, decoded)); in.cutOff(a) {
 		return
 	}
 	// What the adapter has answered is applied even when we are told to stop.
@@ -288,6 +290,9 @@ func (in *Intake) Tell(ctx context.Context) error {
 			reason = "no adapter has answered for it"
 		}
 		c := core.Change{Request: r, Failure: core.AdapterUnavailable, Detail: reason}
+		if r.Unverified {
+			c.Failure = core.SignaturePending
+		}
 		err := in.claim(ctx, c, r.AppliedTo)
 		if err != nil && !errors.Is(err, core.ErrNotClaimed) {
 			return err

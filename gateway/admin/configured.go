@@ -11,6 +11,7 @@ import (
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/health"
+	"bellcrank.example/sdk"
 )
 
 // status answers even while the store doesn't: that is when it is asked for.
@@ -97,7 +98,7 @@ func verification(in *core.Integration) string {
 	switch {
 	case len(in.Info.Signatures) == 0:
 		return "not declared"
-	case in.VerifyNone, len(in.SigningSecrets) == 0:
+	case in.VerifyNone, len(in.SigningSecrets) == 0 && slices.ContainsFunc(in.Info.Signatures, sdk.SignatureScheme.NeedsSecret):
 		return "none"
 	}
 	return "signature"

@@ -17,7 +17,9 @@ import (
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/dispatch"
+	"bellcrank.example/core/fetch"
 	"bellcrank.example/core/intake"
+	"bellcrank.example/core/keyring"
 	"bellcrank.example/core/pluginhost"
 	"bellcrank.example/core/store"
 	"bellcrank.example/core/store/engine"
@@ -33,6 +35,9 @@ type Config struct {
 	Specs   func(*config.Config) ([]pluginhost.Spec, error)
 	Version string
 	Started func(ingest, admin string) // is told when both listeners accept; may be nil
+	// Outside is how the certificates of vendors and the URLs that confirm
+	// subscriptions are fetched.
+	Outside fetch.Config
 	// Logger makes the log that the configuration asks for; slog.Default if nil.
 	Logger func(config.Telemetry) *slog.Logger
 }
@@ -48,6 +53,8 @@ type Gateway struct {
 
 	store      *store.Store
 	plugins    *pluginhost.Host
+	outside    *fetch.Client
+	certs      *fetch.Certificates
 	intake     *intake.Intake
 	dispatcher *dispatch.Dispatcher
 	ingest     *server.Server
@@ -114,8 +121,12 @@ func (g *Gateway) open(ctx context.Context, c *config.Config) error {
 	if err := g.openStore(ctx, c); err != nil {
 		return err
 	}
+	g.outside = fetch.New(g.cfg.Outside)
+	g.certs = fetch.NewCertificates(fetch.CertificatesConfig{
+		Client: g.outside, Roots: g.cfg.Outside.Roots, Now: Now, Logger: g.log.With("part", "certificates"),
+	})
 	g.intake = intake.New(intake.Config{
-		Store: g.store, Adapters: g.plugins, NewID: g.store.NewID, Now: Now, Logger: g.log.With("part", "intake"),
+		Store: g.store, Adapters: g.plugins, Verifier: g.verifier(), Confirmer: g.outside, NewID: g.store.NewID, Now: Now, Logger: g.log.With("part", "intake"),
 		Integrations: func() map[string]*core.Integration { return g.current.Load().integrations },
 	})
 	g.dispatcher = dispatch.New(dispatch.Config{
@@ -125,6 +136,9 @@ func (g *Gateway) open(ctx context.Context, c *config.Config) error {
 	g.openListeners(c, token)
 	return nil
 }
+
+// verifier judges signatures, at the door and later.
+func (g *Gateway) verifier() keyring.Verifier { return keyring.Verifier{Certificates: g.certs} }
 
 // successorWait is how long a gateway waits for its predecessor to let go of
 // the data directory.
@@ -161,7 +175,7 @@ func (g *Gateway) openListeners(c *config.Config, token core.Secret) {
 	metrics := admin.NewMetrics(g.cfg.Version)
 	g.ingest = server.New(g.serverConfig("ingest", c.Ingest, c.Telemetry))
 	webhook.Register(g.ingest.Router(), webhook.Config{
-		Keys: g.keys, Intake: g.intake, Refuse: g.store.Refuse, PublicURL: c.PublicURL,
+		Keys: g.keys, Intake: g.intake, Verifier: g.verifier(), Refuse: g.store.Refuse, PublicURL: c.PublicURL,
 		TrustedProxies: c.Ingest.TrustedProxies, BodyBudget: c.Ingest.MaxBodies,
 		Observe: func(o webhook.Outcome) { metrics.Webhook(o.Integration, o.Status, o.Code, o.Took, o.Bytes) },
 		Now:     Now, Logger: g.log.With("part", "ingest"),
@@ -212,6 +226,7 @@ func (g *Gateway) run(ctx context.Context, c *config.Config, reload <-chan struc
 	parts := newParts(ctx)
 	parts.start("plugins", g.plugins.Run)
 	parts.start("store", g.store.Run)
+	parts.start("certificates", g.certs.Run)
 	parts.start("intake", g.intake.Run)
 	parts.start("admin", func(ctx context.Context) error { return g.admin.Serve(ctx, admin) })
 	parts.start("ingest", func(ctx context.Context) error { return g.ingest.Serve(ctx, ingest) })
@@ -228,7 +243,7 @@ func (g *Gateway) run(ctx context.Context, c *config.Config, reload <-chan struc
 	g.log.Info("stopping")
 	// Attempts under way end while the door still serves; then nothing new
 	// comes in, what is in is stored, and only then the plugins go.
-	return parts.stop(limit, []string{"dispatch", "watch"}, []string{"ingest", "admin"}, []string{"intake"}, []string{"store"}, []string{"plugins"})
+	return parts.stop(limit, []string{"dispatch", "watch"}, []string{"ingest", "admin"}, []string{"intake"}, []string{"certificates", "store"}, []string{"plugins"})
 }
 
 // serve reloads until ctx ends or a part fails, and returns how long the parts

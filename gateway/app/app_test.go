@@ -15,7 +15,13 @@ import (
 	"bellcrank.example/gateway/config"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// The HTTP library keeps one clock for ever, and its janitor wakes every ten
+	// seconds to see that its server has stopped.
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
+}
 
 // ended notes the order in which parts end.
 type ended struct {

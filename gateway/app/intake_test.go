@@ -33,14 +33,17 @@ type rig struct {
 	ready bool
 	adapt func(context.Context, sdk.Request) (sdk.Result, error)
 	calls map[string]int // by the body
+
+	proof   func() (core.Proof, error) // of every signature that is judged
+	confirm func() error               // what becomes of a confirmation
+	urls    []string                   // that were confirmed, or tried to be
 }
 
 type everywhere struct{}
 
-func (everywhere) Match(*core.Incident) []string                    { return []string{"webhook/ops"} }
-func (everywhere) Wants(string, core.Kind) bool                     { return true }
-func (everywhere) Hold(*core.Incident, time.Time) (core.Hold, bool) { return core.Hold{}, false }
-func (everywhere) Generation() int64                                { return 1 }
+func (everywhere) Match(*core.Incident) []string { return []string{"webhook/ops"} }
+func (everywhere) Wants(string, core.Kind) bool  { return true }
+func (everywhere) Generation() int64             { return 1 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
@@ -56,7 +59,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r.intake = intake.New(intake.Config{
-		Store: r.store, Adapters: r, NewID: r.store.NewID, Budget: 50 * time.Millisecond, Now: r.clock,
+		Store: r.store, Adapters: r, Verifier: r, Confirmer: r, NewID: r.store.NewID, Budget: 50 * time.Millisecond, Now: r.clock,
 		SweepEvery: time.Hour, // the tests sweep themselves
 		Integrations: func() map[string]*core.Integration {
 			return map[string]*core.Integration{r.machine.ID(): r.machine, r.human.ID(): r.human}

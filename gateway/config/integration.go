@@ -75,7 +75,7 @@ func (l *loader) described(b *block, in *core.Integration) {
 	in.Info = info
 	override(&in.Limits, info.Limits)
 	in.Settings, _ = l.settings(b, b.raw("settings"), info.Settings)
-	signs := slices.ContainsFunc(info.Signatures, func(s sdk.SignatureScheme) bool { return !s.Optional })
+	signs := slices.ContainsFunc(info.Signatures, func(s sdk.SignatureScheme) bool { return !s.Optional && s.NeedsSecret() })
 	if signs && !in.VerifyNone && !b.has("signing_secrets") {
 		l.errorf(&b.at, "No signing secret",
 			"%s signs its requests. Set signing_secrets, or verify = \"none\" to take unsigned ones from whoever has the key.", info.Name)

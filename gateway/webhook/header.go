@@ -39,6 +39,8 @@ func kept(in *core.Integration, header http.Header) http.Header {
 			names = append(names, s.Header, s.TimestampHeader, s.IDHeader)
 		case sdk.SchemeStandardWebhooks:
 			names = append(names, "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature")
+		case sdk.SchemeSNS:
+			names = append(names, "X-Amz-Sns-Message-Id", "X-Amz-Sns-Rawdelivery")
 		case sdk.SchemeSharedSecret:
 			secrets = append(secrets, s.Header)
 		}

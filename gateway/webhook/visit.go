@@ -83,7 +83,7 @@ func (v *visit) enter(key string) (core.Receipt, error) {
 	}
 	r, header, err := v.take()
 	if err == nil {
-		err = v.verify(header)
+		err = v.verify(r, header)
 	}
 	if err != nil {
 		return core.Receipt{}, v.turnAway(err)
@@ -145,10 +145,18 @@ func (v *visit) wrongMethod(allowed []string) error {
 	return &core.Error{Code: core.MethodNotAllowed, Message: "This method isn't allowed here"}
 }
 
-// verify checks the signature over the body as sent.
-func (v *visit) verify(header map[string][]string) error {
-	err := keyring.Verify(v.in, header, v.body, v.start)
-	if err == nil || v.door.strangers.allow(v.client, v.start) {
+// verify checks the signature. A request whose signature can't be judged yet
+// is marked: it is stored, and judged before it is adapted.
+func (v *visit) verify(r *core.Request, header map[string][]string) error {
+	proof, err := v.door.cfg.Verifier.Verify(v.in, header, v.body, v.decoded, v.start)
+	if err == nil {
+		r.Unverified = proof.Pending != ""
+		if proof.Delivery.ID != [16]byte{} {
+			r.Delivery = proof.Delivery
+		}
+		return nil
+	}
+	if v.door.strangers.allow(v.client, v.start) {
 		return err
 	}
 	return &core.Error{Code: core.RateLimited, Message: "Too many requests with a bad key or signature from this address"}

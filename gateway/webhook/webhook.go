@@ -33,6 +33,8 @@ type Acceptor interface {
 type Config struct {
 	Keys   func() *keyring.Table // the table as configured now
 	Intake Acceptor
+	// Verifier judges signatures.
+	Verifier keyring.Verifier
 	// Refuse is told of every request that had a valid key and was turned
 	// away. It must not block. Nobody is told if nil.
 	Refuse func(core.Refusal)

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,9 +37,6 @@ type item struct {
 	outcome    *core.Outcome
 	state      *core.DestinationState
 	resume     string // an integration
-	wake       []core.Waking
-	suspect    bool // of wake: the clock can't be trusted
-	write      func(ctx context.Context, tx Tx, now time.Time) error
 	size       int
 	stage      atomic.Int32
 	done       chan result // gets exactly one result, unless the item is withdrawn

@@ -26,6 +26,7 @@ func acceptedSurvives(t *testing.T, f *fixture) {
 	f.run()
 	r := f.request()
 	r.KeyID, r.Path, r.Query, r.Encoding, r.Test = "primary", "/x", "a=1&a=2", "gzip", true
+	r.Unverified = true
 	r.Source = netip.MustParseAddr("2001:db8::1")
 	r.Header = http.Header{"X-A": {"1", "2"}, "Content-Type": {"application/json"}}
 	r.Notes, r.Rejected, r.Adapter = []string{"a remark"}, []string{"element 1: x"}, "datadog 1.2.3"
