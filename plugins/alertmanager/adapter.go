@@ -1,7 +1,4 @@
-// Package alerts reads Alertmanager's webhook body, versions 3 and 4, and what
-// Grafana makes of it: its own notifications, and those of its alerting before
-// version 9. People point either at either, so both adapters read both.
-package alerts
+package main
 
 import (
 	"bytes"
@@ -14,18 +11,19 @@ import (
 	"bellcrank.example/sdk"
 )
 
-// Settings are the settings of an integration that gets such bodies.
-type Settings struct {
+type settings struct {
 	GroupBy        string   `json:"group_by" default:"alert" enum:"alert,group" doc:"One incident per alert, or one per notification group."`
 	SeverityLabels []string `json:"severity_labels" default:"[\"severity\",\"priority\",\"level\"]" doc:"Labels whose value is the severity; the first that is there counts."`
 	ServiceLabels  []string `json:"service_labels" default:"[\"service\",\"app\",\"application\",\"app_kubernetes_io_name\"]" doc:"Labels whose value is the service; the first that is there counts."`
 	Truncated      string   `json:"truncated" default:"note" enum:"note,incident" doc:"What becomes of alerts that max_alerts has cut off: a note, or an incident that tells of them."`
 }
 
-// Adapt makes one event of each alert: the senders put several into one
+type adapter struct{}
+
+// Adapt makes one event of each alert: Alertmanager puts several into one
 // request, and the first notification of a group often lacks some.
-func Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
-	s, err := sdk.Settings[Settings](r)
+func (adapter) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
+	s, err := sdk.Settings[settings](r)
 	if err != nil {
 		return sdk.Result{}, err
 	}
@@ -45,7 +43,7 @@ func Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 
 // result puts together what a notification says. The caller may go away while
 // tens of thousands of alerts are still to be read.
-func (p *payload) result(ctx context.Context, s Settings, now time.Time) (sdk.Result, error) {
+func (p *payload) result(ctx context.Context, s settings, now time.Time) (sdk.Result, error) {
 	result := sdk.Result{Rejected: p.rejected}
 	for i := range p.Alerts {
 		if err := ctx.Err(); err != nil {

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"bellcrank.example/plugins/internal/flat"
+	"bellcrank.example/sdk"
+)
+
+// notification reads what was published: an alarm, another service's event,
+// the shape that every adapter takes, or just text.
+func (m envelope) notification(s settings) (sdk.Result, error) {
+	message := strings.TrimSpace(m.message)
+	if message == "" && m.subject == "" {
+		return sdk.Result{}, &sdk.Failure{Code: sdk.Unsupported, Path: "Message", Message: "the message is empty"}
+	}
+	members, err := flat.Parse([]byte(message))
+	switch {
+	case err != nil:
+		return m.one(m.plain(message)), nil
+	case members.Has("AlarmName") && members.Has("NewStateValue"):
+		return m.alarm(alarmOf(members), s)
+	case members.Has("detail-type"):
+		return m.bridged(members, s)
+	}
+	event, notes, err := flat.Event(members)
+	if err != nil {
+		return m.one(m.service(members, message)), nil
+	}
+	result := m.one(event)
+	result.Notes = notes
+	return result, nil
+}
+
+// maxClockSkew is how far a publisher's clock may be ahead of ours.
+const maxClockSkew = 5 * time.Minute
+
+// one is the result of a single event. What the message doesn't say, the
+// envelope may.
+func (m envelope) one(e sdk.Event) sdk.Result {
+	if e.OccurredAt.IsZero() {
+		e.OccurredAt = m.at
+	}
+	if e.OccurredAt.After(m.received.Add(maxClockSkew)) {
+		e.OccurredAt = time.Time{} // it would outrank every later event of the problem
+	}
+	if e.Labels == nil {
+		e.Labels = map[string]string{}
+	}
+	if topic := last(m.topic); topic != "" {
+		e.Labels["topic"] = topic
+	}
+	if e.Metadata == nil {
+		e.Metadata = map[string]any{}
+	}
+	if m.topic != "" {
+		e.Metadata["topic_arn"] = m.topic
+	}
+	if m.subject != "" && m.subject != e.Title {
+		e.Metadata["subject"] = m.subject
+	}
+	return sdk.Result{Events: []sdk.Event{e}}
+}
+
+// plain makes an event of text: it has no identity, so each opens an incident.
+func (m envelope) plain(message string) sdk.Event {
+	e := sdk.Event{Action: sdk.Trigger, Title: m.subject, Description: message}
+	if e.Title == "" {
+		line, _, _ := strings.Cut(message, "\n")
+		e.Title = flat.Line(line)
+	}
+	if e.Title == "" {
+		e.Title = "Message of SNS topic " + first(last(m.topic), "without a name")
+	}
+	return e
+}
+
+// service reads the JSON of services that have no shape in common: whatever
+// says best what happened is the title, and the whole is kept.
+func (m envelope) service(members flat.Members, message string) sdk.Event {
+	e := m.plain(message)
+	if title := first(m.subject, text(members, "Event Message"), text(members, "Description"), text(members, "notificationType"),
+		text(members, "Event"), text(members, "eventName")); title != "" {
+		e.Title = flat.Line(title)
+	} else {
+		e.Title = flat.Line("Message of SNS topic " + first(last(m.topic), "without a name"))
+	}
+	e.Service = first(text(members, "Source ID"), text(members, "AutoScalingGroupName"))
+	e.SourceURL = flat.AbsoluteURL(text(members, "Identifier Link"))
+	e.Test = strings.HasSuffix(text(members, "Event"), ":TEST_NOTIFICATION") // of an auto scaling group
+	return e
+}
