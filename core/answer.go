@@ -18,15 +18,16 @@ const (
 // wait, for how long from now on.
 func (a Answer) Classify(now time.Time) (FaultClass, time.Duration) {
 	switch s := a.Status; {
+	case a.Fault == Throttled:
+		return Throttled, a.wait(now)
+	case a.Fault != NoFault:
+		return a.Fault, 0
 	case s >= 200 && s < 300:
 		return NoFault, 0
 	case s == http.StatusGone:
 		return Gone, 0
 	case s == http.StatusTooManyRequests:
-		if wait, ok := parseRetryAfter(a.RetryAfter, now); ok {
-			return Throttled, wait
-		}
-		return Throttled, defaultRetryAfter
+		return Throttled, a.wait(now)
 	case s == http.StatusServiceUnavailable:
 		if wait, ok := parseRetryAfter(a.RetryAfter, now); ok {
 			return Throttled, wait
@@ -36,6 +37,14 @@ func (a Answer) Classify(now time.Time) (FaultClass, time.Duration) {
 		return DeliveryFault, 0
 	}
 	return DestinationFault, 0
+}
+
+// wait returns how long a throttled sender waits.
+func (a Answer) wait(now time.Time) time.Duration {
+	if wait, ok := parseRetryAfter(a.RetryAfter, now); ok {
+		return wait
+	}
+	return defaultRetryAfter
 }
 
 // destinationStatus reports whether a 4xx says more about the destination or

@@ -96,6 +96,9 @@ type Outcome struct {
 	// FoldOlder, if not zero, folds every unfinished row of the lane below
 	// this version into the delivery of the attempt.
 	FoldOlder int
+	// Remember, if not empty, is what the sender is to be told again with later
+	// messages about the attempt's incident.
+	Remember string
 	// Destination is the destination's state as it shall be now, nil if it
 	// stays. If it becomes disabled, all its unfinished rows are parked; if it
 	// becomes active, DueAt spreads them.

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"encoding/json"
 	"net/netip"
 	"time"
 )
@@ -18,6 +19,7 @@ type Destination struct {
 	Events  []Kind // kinds that it takes; all if empty
 	Fold    bool   // a newer version stands for older ones that were not delivered
 	Notify  bool   // hears of what is wrong with other destinations
+	Memory  bool   // its sender remembers something of each incident
 	Timeout time.Duration
 }
 
@@ -70,6 +72,9 @@ type Message struct {
 	Attempt     int       // from 1
 	Incident    *Incident // as of the version
 	IncidentURL string
+	// Memory is what the sender's answers last asked to remember of this
+	// incident, empty if they never did. Only a destination with Memory has it.
+	Memory string
 }
 
 // Answer is how an attempt ended. Status is zero if there was no HTTP answer.
@@ -79,6 +84,26 @@ type Answer struct {
 	Snippet    string // the beginning of the answer's body, for people
 	Address    netip.AddrPort
 	Err        error // why there was no answer
+	// Fault, if not NoFault, says what went wrong in place of the status: some
+	// vendors tell it in a body that comes with a 200. Err has the words.
+	Fault FaultClass
+	// Remember replaces what the sender knows of the incident with later
+	// messages, such as the id of what it has posted. It is stored with the
+	// attempt, however that ended. Empty: what it knew stays.
+	Remember string
+}
+
+// SenderConfig is what a sender is made of.
+type SenderConfig struct {
+	// Settings is a JSON object, validated against the type's settings, with
+	// secrets in clear.
+	Settings json.RawMessage
+	// AllowedCIDRs are networks that the sender may reach although they aren't
+	// public.
+	AllowedCIDRs []netip.Prefix
+	// Templates are those settings that are texts over the incident, by name,
+	// as far as they are set.
+	Templates map[string]Template
 }
 
 // DestinationState is what dispatch remembers of a destination.

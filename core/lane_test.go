@@ -45,6 +45,9 @@ func TestClassify(t *testing.T) {
 		"503 for an hour":           {answer: Answer{Status: 503, RetryAfter: "3600"}, class: Throttled, wait: time.Hour},
 		"503 for more than an hour": {answer: Answer{Status: 503, RetryAfter: "3601"}, class: DestinationFault},
 		"599":                       {answer: Answer{Status: 599}, class: DestinationFault},
+		"200, but throttled":        {answer: Answer{Status: 200, Fault: Throttled, RetryAfter: "30"}, class: Throttled, wait: 30 * time.Second},
+		"200, but refused":          {answer: Answer{Status: 200, Fault: DeliveryFault}, class: DeliveryFault},
+		"400, but misconfigured":    {answer: Answer{Status: 400, Fault: DestinationFault}, class: DestinationFault},
 		"a status out of range":     {answer: Answer{Status: 999}, class: DestinationFault},
 	}
 	for name, tt := range tests {

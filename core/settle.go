@@ -85,7 +85,9 @@ func (s *settling) outcome(class FaultClass) Outcome {
 	a.Tenant, a.Delivery, a.Destination = s.row.Tenant, s.row.ID, s.row.Destination
 	a.Number, a.Status, a.Class = max(1, s.row.Attempt), s.Answer.Status, class
 	a.Snippet, a.Address, a.Error = s.Answer.Snippet, s.Answer.Address, s.problem(class)
-	o := Outcome{Attempt: a, Deliveries: append([]Delivery{s.row}, s.others...), FoldOlder: s.foldOlder}
+	o := Outcome{
+		Attempt: a, Deliveries: append([]Delivery{s.row}, s.others...), FoldOlder: s.foldOlder, Remember: s.Answer.Remember,
+	}
 	if s.state != s.State {
 		o.Destination = &s.state
 	}
@@ -185,7 +187,7 @@ func (s *settling) throttled(wait time.Duration) {
 	}
 	s.row.State, s.row.NextAt = DeliveryDue, s.Now.Add(wait)
 	since, alone := s.row.FirstAt, s.othersPassed()
-	if s.Answer.Status == http.StatusTooManyRequests { // it means the whole destination
+	if s.Answer.Status != http.StatusServiceUnavailable { // it means the whole destination
 		since, alone = s.pause(s.row.NextAt), false
 	}
 	if s.Now.Sub(since) >= s.Retry.total() {

@@ -21,8 +21,8 @@ func (l *line) send(working context.Context, dest *core.Destination, lane core.L
 	cfg := &l.d.cfg
 	try := core.Try{Lane: lane, Next: next, Retry: dest.Retry, Fold: dest.Fold}
 	reading, cancel := context.WithTimeout(working, readLimit)
+	defer cancel()
 	version, err := cfg.Store.Version(reading, next.Delivery.Incident, next.Delivery.Version)
-	cancel()
 	if err != nil {
 		return try, fmt.Errorf("read version: %w", err)
 	}
@@ -30,6 +30,11 @@ func (l *line) send(working context.Context, dest *core.Destination, lane core.L
 	m := core.Message{
 		ID: next.Delivery.MessageID(), Destination: l.id, Kind: try.Kind, At: version.At,
 		Now: cfg.Now(), Attempt: next.Delivery.Attempt + 1, Incident: version.Snapshot,
+	}
+	if dest.Memory {
+		if m.Memory, err = cfg.Store.Memory(reading, next.Delivery.Incident, l.id); err != nil {
+			return try, fmt.Errorf("read memory: %w", err)
+		}
 	}
 	if cfg.PublicURL != "" {
 		m.IncidentURL = core.IncidentURL(cfg.PublicURL, version.Snapshot.Number)

@@ -413,3 +413,35 @@ func TestSocketsKeepTwoForEach(t *testing.T) {
 		t.Error("another destination's second socket was refused")
 	}
 }
+
+func TestASenderIsToldWhatItAskedToRemember(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		start, m := time.Now(), newMemory()
+		sink := &answers{answer: func(m core.Message) core.Answer {
+			if m.Attempt == 1 && m.Kind == core.Created {
+				return core.Answer{Status: 500, Remember: "half posted"}
+			}
+			return core.Answer{Status: 200}
+		}}
+		m.owe(1, core.Created, start, "webhook/a", "webhook/b")
+		a, b := destination("a", sink), destination("b", always(200))
+		a.Memory = true
+		_, stop := running(t, m, Config{Destinations: []*core.Destination{a, b}})
+		time.Sleep(2 * time.Minute)
+		m.owe(1, core.ResolvedKind, time.Now(), "webhook/a", "webhook/b")
+		time.Sleep(time.Minute)
+		stop()
+		var got []string
+		for _, m := range sink.messages() {
+			got = append(got, m.Memory)
+		}
+		if want := []string{"", "half posted", "half posted"}; !slices.Equal(got, want) {
+			t.Errorf("told %q, want %q", got, want)
+		}
+		for _, m := range b.Sender.(*answers).messages() {
+			if m.Memory != "" {
+				t.Errorf("another destination was told %q", m.Memory)
+			}
+		}
+	})
+}

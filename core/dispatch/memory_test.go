@@ -19,6 +19,7 @@ type memory struct {
 	byLane   map[laneKey][]core.ID
 	versions map[core.ID][]core.Version
 	states   map[string]core.DestinationState
+	notes    map[laneKey]string // what senders remember
 	attempts []core.Attempt
 	broken   bool // every call fails
 	nextID   core.ID
@@ -35,6 +36,7 @@ func newMemory() *memory {
 		rows: map[core.ID]core.Delivery{}, live: map[core.ID]bool{}, byLane: map[laneKey][]core.ID{},
 		versions: map[core.ID][]core.Version{},
 		states:   map[string]core.DestinationState{},
+		notes:    map[laneKey]string{},
 	}
 }
 
@@ -167,11 +169,20 @@ func (m *memory) Version(_ context.Context, incident core.ID, number int) (core.
 	return m.versions[incident][number-1], nil
 }
 
+func (m *memory) Memory(_ context.Context, incident core.ID, dest string) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.notes[laneKey{dest, incident}], nil
+}
+
 func (m *memory) Record(_ context.Context, o core.Outcome) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.broken {
 		return errBroken
+	}
+	if d := m.rows[o.Attempt.Delivery]; o.Remember != "" {
+		m.notes[laneKey{d.Destination, d.Incident}] = o.Remember
 	}
 	for _, d := range o.Deliveries {
 		if m.rows[d.ID].State.Unfinished() {

@@ -21,6 +21,9 @@ type Store interface {
 	Parked(ctx context.Context, destination string, after core.ID, limit int) ([]core.Lane, error)
 	// Version returns one version of an incident with its snapshot.
 	Version(ctx context.Context, incident core.ID, number int) (core.Version, error)
+	// Memory returns what a destination's sender remembers of an incident, empty
+	// if nothing.
+	Memory(ctx context.Context, incident core.ID, destination string) (string, error)
 	// Record returns once the outcome of an attempt is on stable storage. After
 	// an error it is called again with the same outcome, which may have been
 	// stored all the same: storing it twice is harmless. If

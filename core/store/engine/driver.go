@@ -75,6 +75,7 @@ type dispatchReader interface {
 	NextDue(ctx context.Context, destination string) (time.Time, error)
 	Parked(ctx context.Context, destination string, after core.ID, limit int) ([]core.Lane, error)
 	Version(ctx context.Context, incident core.ID, number int) (core.Version, error)
+	Memory(ctx context.Context, incident core.ID, destination string) (string, error)
 	DestinationStates(ctx context.Context) ([]core.DestinationState, error)
 }
 

@@ -108,6 +108,19 @@ func (db *DB) Version(ctx context.Context, incident core.ID, number int) (core.V
 	return v, err
 }
 
+// Memory returns what a destination's sender remembers of an incident.
+func (db *DB) Memory(ctx context.Context, incident core.ID, destination string) (memory string, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		_, err := c.query(`SELECT memory FROM destination_memory WHERE incident_id = ? AND destination = ?`).
+			id(incident).text(destination).one(func(r *row) error {
+			memory = r.text()
+			return nil
+		})
+		return err
+	})
+	return memory, err
+}
+
 // DestinationStates lists all that is stored of destinations.
 func (db *DB) DestinationStates(ctx context.Context) (list []core.DestinationState, err error) {
 	err = db.read(ctx, func(c *conn) error {

@@ -85,6 +85,7 @@ func (db *DB) Prune(c engine.Cutoffs) engine.Pruning {
 			`DELETE FROM incident_version WHERE incident_id IN `+ended,
 			`DELETE FROM attempt WHERE delivery_id IN (SELECT id FROM delivery WHERE incident_id IN `+ended+`)`,
 			`DELETE FROM delivery WHERE incident_id IN `+ended,
+			`DELETE FROM destination_memory WHERE incident_id IN `+ended,
 			`DELETE FROM incident WHERE id IN `+ended)},
 		{"orphans", window(`event WHERE incident_id IS NULL AND`, `id`, pruneStep, int64(core.IDAt(c.Requests)), 0,
 			`DELETE FROM event WHERE incident_id IS NULL AND id > ?1 AND id <= ?2`)},

@@ -18,6 +18,9 @@ WHERE destination = (SELECT destination FROM delivery WHERE id = ?1)
 AND incident_id = (SELECT incident_id FROM delivery WHERE id = ?1)
 AND version < ?3 AND state IN ('due', 'leased', 'parked')`
 
+const remember = `INSERT OR REPLACE INTO destination_memory (tenant_id, incident_id, destination, memory)
+SELECT tenant_id, incident_id, destination, ?2 FROM delivery WHERE id = ?1`
+
 // Record stores an attempt and the rows that it changed.
 func (t tx) Record(_ context.Context, o core.Outcome) error {
 	for i := range o.Deliveries {
@@ -32,6 +35,11 @@ func (t tx) Record(_ context.Context, o core.Outcome) error {
 	}
 	if o.FoldOlder > 0 {
 		if err := t.query(foldOlder).id(a.Delivery).when(a.At.Add(a.Took)).num(o.FoldOlder).exec(); err != nil {
+			return err
+		}
+	}
+	if o.Remember != "" {
+		if err := t.query(remember).id(a.Delivery).text(o.Remember).exec(); err != nil {
 			return err
 		}
 	}

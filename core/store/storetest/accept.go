@@ -581,12 +581,17 @@ func pruned(t *testing.T, f *fixture) {
 		d.State, d.DoneAt = core.DeliveryDelivered, f.clock()
 		f.must(f.Record(t.Context(), core.Outcome{
 			Deliveries: []core.Delivery{d}, Attempt: core.Attempt{Delivery: d.ID, Tenant: tenant, Destination: webhook, At: f.clock()},
+			Remember: "posted",
 		}))
 	}
+	over := f.delivery(3, 1).Incident
 	f.stop()
 	f.advance(100 * 24 * time.Hour)
 	f.reopen()
 	f.must(f.Engine.Prune(t.Context()))
+	if memory, err := f.Memory(t.Context(), over, webhook); memory != "" || err != nil {
+		t.Errorf("of an incident that is gone a sender remembers %q, %v; want nothing", memory, err)
+	}
 	list, err := f.Incidents(t.Context(), core.IncidentFilter{})
 	f.must(err)
 	numbers := map[int64]bool{}

@@ -114,6 +114,38 @@ func attemptRecorded(t *testing.T, f *fixture) {
 	}
 }
 
+func senderRemembers(t *testing.T, f *fixture) {
+	f.run()
+	f.accept(trigger("k"))
+	d := f.delivery(1, 1)
+	remember := func(text string, class core.FaultClass) {
+		f.must(f.Record(t.Context(), core.Outcome{
+			Attempt: core.Attempt{
+				ID: f.NewID(), Tenant: tenant, Delivery: d.ID, Destination: webhook, At: f.clock(), Class: class,
+			},
+			Deliveries: []core.Delivery{d}, Remember: text,
+		}))
+	}
+	memory := func(destination string) string {
+		text, err := f.Memory(t.Context(), d.Incident, destination)
+		f.must(err)
+		return text
+	}
+	if got := memory(webhook); got != "" {
+		t.Errorf("remembered %q at first, want nothing", got)
+	}
+	remember("first", core.NoFault)
+	remember("second", core.DestinationFault)
+	remember("", core.NoFault)
+	f.restart()
+	if got := memory(webhook); got != "second" {
+		t.Errorf("remembered %q, want the last that was said", got)
+	}
+	if got := memory("webhook/other"); got != "" {
+		t.Errorf("another destination remembers %q, want nothing", got)
+	}
+}
+
 func finishedStays(t *testing.T, f *fixture) {
 	f.run()
 	f.accept(trigger("k"))

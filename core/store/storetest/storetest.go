@@ -44,6 +44,7 @@ func Run(t *testing.T, open Open) {
 		"neglected requests are those without a fallback":             neglected,
 		"lanes are due in the order of their waiting":                 lanesAreDue,
 		"an attempt is recorded with all it changes":                  attemptRecorded,
+		"what a sender remembers comes with its attempt":              senderRemembers,
 		"a finished delivery stays finished":                          finishedStays,
 		"a new version waits as its predecessor does":                 versionInherits,
 		"a disabled destination parks, an enabled one releases":       parkAndRelease,

@@ -171,6 +171,16 @@ CREATE TABLE attempt (
 CREATE INDEX attempt_list ON attempt (delivery_id, id);
 CREATE INDEX attempt_trouble ON attempt (destination, id) WHERE class <> '';
 
+-- What a destination's sender remembers of an incident, such as the id of a
+-- message that it changes later.
+CREATE TABLE destination_memory (
+    tenant_id   INTEGER NOT NULL,
+    incident_id INTEGER NOT NULL,
+    destination TEXT NOT NULL,
+    memory      TEXT NOT NULL,
+    PRIMARY KEY (incident_id, destination)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE destination_state (
     tenant_id       INTEGER NOT NULL,
     destination     TEXT NOT NULL,
