@@ -152,7 +152,8 @@ integration "acme" "factory" {
 }
 
 # ── Destinations: who hears of incidents ─────────────────────────────────────
-# destination "TYPE" "NAME"; types are webhook and log.
+# destination "TYPE" "NAME". Here are webhook and log; destinations.hcl has one
+# of each type.
 
 retry "default" {
   schedule     = ["0s", "1m", "5m", "30m", "2h"] # the delay before each attempt, from the end of the last

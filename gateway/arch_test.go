@@ -78,7 +78,9 @@ var rooms = map[string][]string{
 }
 
 // forTests are the rooms that every room's tests may import.
-var forTests = []string{"sdk/sdktest", "sdk/serve", "core/store/storetest", "core/keyring/snstest"}
+var forTests = []string{
+	"sdk/sdktest", "sdk/serve", "core/store/storetest", "core/keyring/snstest", "core/destination/destinationtest",
+}
 
 // TestImportTable holds the imports of every file to the table.
 func TestImportTable(t *testing.T) {

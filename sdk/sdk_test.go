@@ -95,6 +95,20 @@ func TestSettingsOfDescribesAStruct(t *testing.T) {
 	}
 }
 
+func TestSettingsOfTakesEmbeddedFieldsAndTemplates(t *testing.T) {
+	type Shared struct {
+		Title string `json:"title" type:"template" doc:"One line."`
+	}
+	type settings struct {
+		URL string `json:"url"`
+		Shared
+	}
+	want := []Setting{{Name: "url", Type: TypeString}, {Name: "title", Type: TypeTemplate, Doc: "One line."}}
+	if got := SettingsOf[settings](); !reflect.DeepEqual(got, want) {
+		t.Errorf("SettingsOf = %+v\nwant %+v", got, want)
+	}
+}
+
 func TestSettingsFillsInDefaults(t *testing.T) {
 	got, err := Settings[testSettings](Request{Settings: json.RawMessage(`{"no_data":"ignore","token":"s"}`)})
 	if err != nil {

@@ -44,16 +44,24 @@ const (
 //	required:"true"    secret:"true"
 //	type:"template"    of a string that is a TypeTemplate
 //
-// It panics on a struct that it can't describe: that is a bug in the adapter,
-// which its first test finds.
+// The fields of an embedded struct count as the struct's own. It panics on a
+// struct that it can't describe: that is a bug in the adapter, which its first
+// test finds.
 func SettingsOf[T any]() []Setting {
 	t := reflect.TypeFor[T]()
 	if t.Kind() != reflect.Struct {
 		panic(fmt.Sprintf("sdk.SettingsOf: %v is not a struct", t))
 	}
+	return settingsOf(t)
+}
+
+func settingsOf(t reflect.Type) []Setting {
 	var settings []Setting
 	for field := range t.Fields() {
-		if field.IsExported() {
+		switch {
+		case field.Anonymous && field.Type.Kind() == reflect.Struct:
+			settings = append(settings, settingsOf(field.Type)...)
+		case field.IsExported():
 			settings = append(settings, settingOf(field))
 		}
 	}
@@ -105,7 +113,11 @@ func settingOf(field reflect.StructField) Setting {
 // Settings decodes a request's settings into T, over the defaults of T's
 // tags. The gateway has validated them, so an error means that gateway and
 // adapter disagree about the schema.
-func Settings[T any](r Request) (T, error) {
+func Settings[T any](r Request) (T, error) { return DecodeSettings[T](r.Settings) }
+
+// DecodeSettings is Settings for an object that is in no request. An empty one
+// gives the defaults.
+func DecodeSettings[T any](object json.RawMessage) (T, error) {
 	var settings T
 	defaults := map[string]json.RawMessage{}
 	for _, s := range SettingsOf[T]() {
@@ -122,10 +134,10 @@ func Settings[T any](r Request) (T, error) {
 			return settings, fmt.Errorf("decode default settings: %w", err)
 		}
 	}
-	if len(bytes.TrimSpace(r.Settings)) == 0 {
+	if len(bytes.TrimSpace(object)) == 0 {
 		return settings, nil
 	}
-	if err := json.Unmarshal(r.Settings, &settings); err != nil {
+	if err := json.Unmarshal(object, &settings); err != nil {
 		return settings, fmt.Errorf("decode settings: %w", err)
 	}
 	return settings, nil

@@ -3,13 +3,14 @@
 package destination
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/destination/log"
+	"bellcrank.example/core/destination/pagerduty"
+	"bellcrank.example/core/destination/runframe"
+	"bellcrank.example/core/destination/slack"
 	"bellcrank.example/core/destination/webhook"
 	"bellcrank.example/sdk"
 )
@@ -19,43 +20,56 @@ type Type struct {
 	Name     string // as configuration writes it
 	Summary  string // one sentence
 	Settings []sdk.Setting
+	Memory   bool // its senders remember something of each incident
+	// Events are the kinds that a destination takes unless its configuration
+	// says otherwise; all if empty.
+	Events []core.Kind
 	// New makes a sender. An error says which setting is wrong and repeats no
 	// secret.
 	New func(Config) (core.Sender, error)
 }
 
 // Config is what a sender is made of.
-type Config struct {
-	// Settings is a JSON object, validated against Type.Settings, with secrets
-	// in clear.
-	Settings json.RawMessage
-	// AllowedCIDRs are networks that a sender may reach although they aren't
-	// public.
-	AllowedCIDRs []netip.Prefix
-	// Templates are those settings that are texts over the incident, by name,
-	// as far as they are set.
-	Templates map[string]core.Template
+type Config = core.SenderConfig
+
+// typeOf describes a type whose settings are those of S.
+func typeOf[S any, T core.Sender](name, summary string, make func(Config) (T, error)) Type {
+	return Type{
+		Name: name, Summary: summary, Settings: sdk.SettingsOf[S](),
+		New: func(c Config) (core.Sender, error) {
+			s, err := make(c)
+			if err != nil {
+				return nil, err
+			}
+			return s, nil
+		},
+	}
+}
+
+// taking returns the type with the kinds that its destinations take by default.
+func (t Type) taking(kinds []core.Kind) Type {
+	t.Events = kinds
+	return t
+}
+
+// remembering returns the type as one whose senders remember something.
+func (t Type) remembering() Type {
+	t.Memory = true
+	return t
 }
 
 // Types lists the types in order of name.
 func Types() []Type {
 	return []Type{
-		{
-			Name:     "log",
-			Summary:  "Appends a JSON line for each change to a file or standard output.",
-			Settings: sdk.SettingsOf[log.Settings](),
-			New: func(c Config) (core.Sender, error) {
-				return log.New(c.Settings)
-			},
-		},
-		{
-			Name:     "webhook",
-			Summary:  "Posts each change as JSON, signed as Standard Webhooks.",
-			Settings: sdk.SettingsOf[webhook.Settings](),
-			New: func(c Config) (core.Sender, error) {
+		typeOf[log.Settings]("log", "Appends a JSON line for each change to a file or standard output.",
+			func(c Config) (*log.Sender, error) { return log.New(c.Settings) }),
+		typeOf[pagerduty.Settings]("pagerduty", "Triggers, acknowledges and resolves alerts by PagerDuty's Events API v2.", pagerduty.New),
+		typeOf[runframe.Settings]("runframe", "Creates incidents in Runframe.", runframe.New).taking(runframe.Events()),
+		typeOf[slack.Settings]("slack", "Posts to a Slack channel; with a bot's token one message per incident, updated and threaded.", slack.New).remembering(),
+		typeOf[webhook.Settings]("webhook", "Posts each change as JSON, signed as Standard Webhooks.",
+			func(c Config) (*webhook.Sender, error) {
 				return webhook.New(webhook.Config{Settings: c.Settings, AllowedCIDRs: c.AllowedCIDRs})
-			},
-		},
+			}),
 	}
 }
 

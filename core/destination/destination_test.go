@@ -9,8 +9,11 @@ import (
 
 func TestEveryTypeMakesASenderOfItsSettings(t *testing.T) {
 	examples := map[string]string{
-		"log":     `{"path": "-"}`,
-		"webhook": `{"url": "https://example.com/hook", "signing_secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}`,
+		"log":       `{"path": "-"}`,
+		"pagerduty": `{"routing_key": "R0"}`,
+		"runframe":  `{"url": "https://api.runframe.io/webhooks/key"}`,
+		"slack":     `{"url": "https://hooks.slack.com/services/T0/B0/x"}`,
+		"webhook":   `{"url": "https://example.com/hook", "signing_secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}`,
 	}
 	for _, typ := range Types() {
 		t.Run(typ.Name, func(t *testing.T) {

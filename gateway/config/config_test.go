@@ -50,6 +50,8 @@ func environment(name string) (string, bool) {
 		return "hunter2", true
 	case strings.HasSuffix(name, "WHSEC"):
 		return "whsec_" + "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", true
+	case strings.HasSuffix(name, "PEM"):
+		return authority(), true
 	case strings.HasSuffix(name, "URL"):
 		return "https://example.com/" + strings.ToLower(name), true
 	}

@@ -23,7 +23,12 @@ func (l *loader) destination(b *block) {
 	if b.positive("timeout", &d.Timeout) && d.Timeout > core.DefaultAttemptTimeout {
 		l.errorf(b.where("timeout"), "Invalid timeout", "An attempt takes %v at most, so that a restart can wait for it.", core.DefaultAttemptTimeout)
 	}
-	d.Sender = l.sender(b)
+	if kind, ok := l.destinationType(b); ok {
+		d.Sender, d.Memory = l.sender(b, kind), kind.Memory
+		if !b.has("events") && len(kind.Events) > 0 {
+			d.Events = kind.Events
+		}
+	}
 	l.cfg.Destinations = append(l.cfg.Destinations, d)
 }
 
@@ -58,13 +63,10 @@ func (b *block) kinds() []core.Kind {
 }
 
 // sender makes the sender, nil if that can't be done.
-func (l *loader) sender(b *block) core.Sender {
+func (l *loader) sender(b *block, kind destination.Type) core.Sender {
 	var cfg destination.Config
 	b.cidrs("allowed_cidrs", &cfg.AllowedCIDRs)
-	kind, ok := l.destinationType(b)
-	if !ok {
-		return nil
-	}
+	var ok bool
 	settings := b.raw("settings")
 	if cfg.Settings, ok = l.settings(b, settings, kind.Settings); !ok {
 		return nil

@@ -12,6 +12,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -101,6 +102,24 @@ func NewPost(ctx context.Context, url string, body []byte) (*http.Request, error
 		return nil, fmt.Errorf("make request: %w", withoutURL(err))
 	}
 	return request, nil
+}
+
+// Post posts the value as JSON, with further headers if there are any.
+func (c *Client) Post(ctx context.Context, url string, header http.Header, value any) Reply {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return Reply{Answer: core.Answer{Err: fmt.Errorf("encode body: %w", err)}}
+	}
+	request, err := NewPost(ctx, url, body)
+	if err != nil {
+		return Reply{Answer: core.Answer{Err: err}}
+	}
+	for name, values := range header {
+		request.Header[name] = values
+	}
+	request.Header.Set("Content-Type", "application/json; charset=utf-8")
+	request.Header.Set("User-Agent", "bellcrank")
+	return c.Do(request)
 }
 
 // Do sends the request once. Errors don't repeat its URL, which may carry a

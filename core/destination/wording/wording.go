@@ -18,6 +18,13 @@ import (
 	"bellcrank.example/sdk"
 )
 
+// Settings are the texts that an operator may write, for embedding in the
+// settings of a type.
+type Settings struct {
+	Title string `json:"title" type:"template" doc:"The change in one line; by default its name, what happened and the incident's title."`
+	Text  string `json:"text" type:"template" doc:"What is said beside the title; by default the incident's description."`
+}
+
 // Wording makes the texts of one destination: an operator's templates where
 // there are any and they work, else its own words.
 type Wording struct {
@@ -29,8 +36,11 @@ func New(templates map[string]core.Template) Wording { return Wording{templates:
 
 // Title returns the change in one line, such as
 // "[INC-042] High: Disk full".
-func (w Wording) Title(m core.Message) string {
-	return Line(w.render("title", m, defaultTitle))
+func (w Wording) Title(m core.Message) string { return w.TitleOr(m, defaultTitle) }
+
+// TitleOr is Title with other words for when there is no template.
+func (w Wording) TitleOr(m core.Message, otherwise func(core.Message) string) string {
+	return Line(w.render("title", m, otherwise))
 }
 
 // Text returns what is to be said beside the title: the incident's
@@ -121,6 +131,32 @@ func labels(in *core.Incident) string {
 	}
 	return Cut(strings.Join(all, ", "), 300)
 }
+
+// maxDetails bounds the labels among the details: a sender chooses how many
+// there are.
+const maxDetails = 50
+
+// Details returns what pagers show in a table: the facts by names such as
+// customer_impact, and the labels as "label.NAME". Each is cut.
+func Details(in *core.Incident) map[string]string {
+	details := map[string]string{}
+	for _, f := range Facts(in) {
+		if f.Name != "Labels" {
+			details[strings.ReplaceAll(strings.ToLower(f.Name), " ", "_")] = Cut(f.Value, 500)
+		}
+	}
+	if in.DedupKey != "" {
+		details["dedup_key"] = Cut(Line(in.DedupKey), 200)
+	}
+	for _, name := range slices.Sorted(maps.Keys(in.Labels))[:min(len(in.Labels), maxDetails)] {
+		details["label."+Cut(Line(name), 100)] = Cut(in.Labels[name], 200)
+	}
+	return details
+}
+
+// IncidentKey returns the key by which a vendor that folds knows the incident:
+// the same for every change.
+func IncidentKey(in *core.Incident) string { return "bellcrank-" + in.ID.String() }
 
 // Links lists where more is to be found: the incident, its source, and what
 // the source links to. At most ten.

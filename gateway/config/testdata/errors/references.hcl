@@ -14,7 +14,7 @@ destination "log" "a" {
 destination "log" "b" {
   retry = "often"       # error 11: no retry often
 }
-destination "lgo" "c" {} # error 1: Unknown destination type; "lgo" is none of log, webhook; did you mean log?
+destination "lgo" "c" {} # error 1: Unknown destination type; "lgo" is none of
 destination "log" "a" {} # error 1: Duplicate destination log/a; There is one already at
 destination "log" "Up" {} # error 19: Invalid name
 integration "custom" "x" {

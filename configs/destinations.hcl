@@ -1,0 +1,74 @@
+# A destination of each type, with every setting. Copy the blocks that you
+# need; docs/destinations.md tells what each does.
+#
+# title and text are templates over the incident. Left out, the types have
+# words of their own.
+
+# Created, updated, acknowledged and resolved: one message per incident.
+destination "slack" "ops" {
+  notify = true
+  settings {
+    token    = env("SLACK_TOKEN")      # a bot's, with the scope chat:write
+    channel  = "C0123456789"           # its id; the bot must be a member
+    changes  = "both"                  # default; or update, or thread
+    mentions = ["here", "S0123456"]    # default: nobody
+    api_url  = "https://slack.com/api" # default
+    title    = "${incident.id} ${change.kind}: ${incident.title}"
+    text     = "${incident.description}\nRunbook: https://wiki.example.com/${incident.service}"
+  }
+}
+
+# An incoming webhook needs no bot, but can only add messages.
+destination "slack" "news" {
+  settings {
+    url = env("SLACK_WEBHOOK_URL")
+  }
+}
+
+destination "pagerduty" "oncall" {
+  settings {
+    routing_key = env("PAGERDUTY_ROUTING_KEY")              # of an Events API v2 integration
+    severities  = { High = "critical" }                     # default: critical, error, warning, info, info
+    url         = "https://events.pagerduty.com/v2/enqueue" # default
+    title       = "${incident.severity}: ${incident.title}"
+    text        = incident.description
+  }
+}
+
+# Runframe opens an incident for everything that it is sent, so it hears of
+# openings only, unless events says otherwise.
+destination "runframe" "incidents" {
+  settings {
+    url   = env("RUNFRAME_WEBHOOK_URL")
+    ca    = env("CA_PEM") # default: the system's authorities
+    title = "[EU] ${incident.title}"
+    text  = incident.description
+  }
+}
+
+destination "webhook" "crm" {
+  settings {
+    url             = "https://crm.example.com/hooks/incidents"
+    signing_secrets = [env("CRM_WHSEC")]
+    headers         = { "X-Env" = "prod" }
+    ca              = env("CA_PEM")
+  }
+}
+
+destination "log" "audit" {
+  settings {
+    path = "/var/log/bellcrank/incidents.log"
+  }
+}
+
+route "page" {
+  match {
+    severity = ">=High"
+  }
+  to       = [destination.pagerduty.oncall, destination.runframe.incidents]
+  continue = true
+}
+
+route "rest" {
+  to = [destination.slack.ops, destination.slack.news, destination.webhook.crm, destination.log.audit]
+}

@@ -1,0 +1,178 @@
+// Package pagerduty hands incidents to PagerDuty by its Events API v2:
+// openings and changes trigger, acknowledgements acknowledge, resolves resolve
+// one alert per incident.
+package pagerduty
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"bellcrank.example/core"
+	"bellcrank.example/core/destination/transport"
+	"bellcrank.example/core/destination/wording"
+	"bellcrank.example/sdk"
+)
+
+// Settings are what an operator writes in a PagerDuty destination's settings.
+type Settings struct {
+	RoutingKey string            `json:"routing_key" required:"true" secret:"true" doc:"The integration key of a service's Events API v2 integration."`
+	Severities map[string]string `json:"severities" doc:"PagerDuty's word for each of ours; by default Critical is critical, High error, Medium warning, Low and Pre-emptive info."`
+	URL        string            `json:"url" default:"https://events.pagerduty.com/v2/enqueue" doc:"Where events go; accounts of the EU have https://events.eu.pagerduty.com/v2/enqueue."`
+	wording.Settings
+}
+
+// Sender sends events to one integration.
+type Sender struct {
+	settings Settings
+	words    wording.Wording
+	client   *transport.Client
+}
+
+// New checks the settings and returns a Sender.
+func New(cfg core.SenderConfig) (*Sender, error) {
+	settings, err := sdk.DecodeSettings[Settings](cfg.Settings)
+	if err != nil {
+		return nil, fmt.Errorf("pagerduty settings: %w", err)
+	}
+	if strings.TrimSpace(settings.RoutingKey) == "" {
+		return nil, errors.New("routing_key must not be empty")
+	}
+	if err := transport.CheckURL(settings.URL); err != nil {
+		return nil, err
+	}
+	for ours, theirs := range settings.Severities {
+		if _, err := sdk.ParseSeverity(ours); err != nil {
+			return nil, fmt.Errorf("severities: %w", err)
+		}
+		if !word(theirs) {
+			return nil, fmt.Errorf("severities: %q is none of critical, error, warning, info", theirs)
+		}
+	}
+	client, err := transport.New(transport.Config{AllowedCIDRs: cfg.AllowedCIDRs})
+	if err != nil {
+		return nil, err
+	}
+	return &Sender{settings: settings, words: wording.New(cfg.Templates), client: client}, nil
+}
+
+func word(severity string) bool {
+	switch severity {
+	case "critical", "error", "warning", "info":
+		return true
+	}
+	return false
+}
+
+// event is what the API takes:
+// https://developer.pagerduty.com/docs/send-alert-event.
+type event struct {
+	RoutingKey string   `json:"routing_key"`
+	Action     string   `json:"event_action"`
+	DedupKey   string   `json:"dedup_key"`
+	Payload    *payload `json:"payload,omitempty"` // only of a trigger
+	Client     string   `json:"client,omitempty"`
+	ClientURL  string   `json:"client_url,omitempty"`
+	Links      []link   `json:"links,omitempty"`
+}
+
+type payload struct {
+	Summary   string            `json:"summary"` // 1024 characters at most
+	Source    string            `json:"source"`
+	Severity  string            `json:"severity"`
+	Timestamp time.Time         `json:"timestamp,omitzero"`
+	Component string            `json:"component,omitempty"`
+	Group     string            `json:"group,omitempty"`
+	Details   map[string]string `json:"custom_details"`
+}
+
+type link struct {
+	Href string `json:"href"`
+	Text string `json:"text"`
+}
+
+// maxSummary is PagerDuty's limit, in characters.
+const maxSummary = 1024
+
+// Send sends what the change asks for. An opening that somebody has
+// acknowledged already is two events; either may come twice.
+func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
+	var answer core.Answer
+	for _, action := range actions(m) {
+		answer = s.send(ctx, s.event(m, action))
+		if class, _ := answer.Classify(m.Now); class != core.NoFault {
+			return answer
+		}
+	}
+	return answer
+}
+
+func actions(m core.Message) []string {
+	switch {
+	case m.Kind == core.ResolvedKind || !m.Incident.Open():
+		return []string{"resolve"}
+	case m.Kind == core.AckedKind:
+		return []string{"acknowledge"}
+	case m.Incident.Status == core.Acknowledged && m.Kind == core.Created:
+		return []string{"trigger", "acknowledge"}
+	}
+	return []string{"trigger"}
+}
+
+func (s *Sender) event(m core.Message, action string) event {
+	in := m.Incident
+	e := event{RoutingKey: s.settings.RoutingKey, Action: action, DedupKey: wording.IncidentKey(in)}
+	if action != "trigger" {
+		return e
+	}
+	details := wording.Details(in)
+	if text := s.words.Text(m); text != "" {
+		details["description"] = wording.Cut(text, 4000)
+	}
+	e.Client, e.ClientURL = "Bellcrank", m.IncidentURL
+	e.Payload = &payload{
+		Summary: wording.Cut(s.words.Title(m), maxSummary), Severity: s.severity(in.Severity), Timestamp: in.OpenedAt.UTC(),
+		Source:    wording.Cut(wording.Line(cmp.Or(in.Service, in.Integration, "bellcrank")), 200),
+		Component: wording.Cut(wording.Line(in.Service), 200), Group: in.Integration, Details: details,
+	}
+	for _, l := range wording.Links(m) {
+		if len(l.URL) <= 2000 {
+			e.Links = append(e.Links, link{Href: l.URL, Text: wording.Cut(l.Name, 100)})
+		}
+	}
+	return e
+}
+
+func (s *Sender) severity(of sdk.Severity) string {
+	for ours, theirs := range s.settings.Severities {
+		if same, err := sdk.ParseSeverity(ours); err == nil && same == of {
+			return theirs
+		}
+	}
+	switch of {
+	case sdk.Critical:
+		return "critical"
+	case sdk.High:
+		return "error"
+	case sdk.Low, sdk.PreEmptive:
+		return "info"
+	}
+	return "warning"
+}
+
+// send posts one event. PagerDuty answers 400 for a key that it doesn't know
+// as for an event that it dislikes; only the words differ.
+func (s *Sender) send(ctx context.Context, e event) core.Answer {
+	answer := s.client.Post(ctx, s.settings.URL, nil, e).Answer
+	if answer.Status == http.StatusBadRequest && strings.Contains(strings.ToLower(answer.Snippet), "routing_key") {
+		answer.Fault, answer.Err = core.DestinationFault, errors.New("PagerDuty doesn't take the routing key")
+	}
+	return answer
+}
+
+// Close closes the connections that are kept.
+func (s *Sender) Close() { s.client.Close() }

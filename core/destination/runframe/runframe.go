@@ -1,0 +1,128 @@
+// Package runframe creates incidents in Runframe, or in another gateway that
+// takes its webhook's body.
+package runframe
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+
+	"bellcrank.example/core"
+	"bellcrank.example/core/destination/transport"
+	"bellcrank.example/core/destination/wording"
+	"bellcrank.example/sdk"
+)
+
+// Settings are what an operator writes in a Runframe destination's settings.
+type Settings struct {
+	URL string `json:"url" required:"true" secret:"true" doc:"The webhook with its routing key: https://api.runframe.io/webhooks/KEY."`
+	CA  string `json:"ca" doc:"PEM certificates of the authorities to trust instead of the system's."`
+	wording.Settings
+}
+
+// Events are the kinds that Runframe can take: it opens an incident for
+// everything that is posted.
+func Events() []core.Kind { return []core.Kind{core.Created, core.Reopened} }
+
+// Sender posts to one routing key.
+type Sender struct {
+	url    string
+	words  wording.Wording
+	client *transport.Client
+}
+
+// New checks the settings and returns a Sender.
+func New(cfg core.SenderConfig) (*Sender, error) {
+	settings, err := sdk.DecodeSettings[Settings](cfg.Settings)
+	if err != nil {
+		return nil, fmt.Errorf("runframe settings: %w", err)
+	}
+	if err := transport.CheckURL(settings.URL); err != nil {
+		return nil, err
+	}
+	client, err := transport.New(transport.Config{AllowedCIDRs: cfg.AllowedCIDRs, CA: settings.CA})
+	if err != nil {
+		return nil, err
+	}
+	return &Sender{url: settings.URL, words: wording.New(cfg.Templates), client: client}, nil
+}
+
+// payload is the published body. What follows customer_impact are custom
+// fields: Runframe keeps them for reference, another gateway acts on status
+// and dedup_key.
+type payload struct {
+	Title       string            `json:"title"`
+	Description string            `json:"description,omitempty"`
+	Severity    string            `json:"severity,omitempty"`
+	Service     string            `json:"service,omitempty"`
+	Affected    []string          `json:"affected_services,omitempty"`
+	Impact      *bool             `json:"customer_impact,omitempty"`
+	Status      string            `json:"status"`
+	DedupKey    string            `json:"dedup_key"`
+	SourceURL   string            `json:"source_url,omitempty"`
+	Integration string            `json:"integration,omitempty"`
+	Labels      map[string]string `json:"labels,omitempty"`
+}
+
+// Send posts once. The title is the incident's own: the other side has a
+// number and a list of its own.
+func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
+	reply := s.client.Post(ctx, s.url, nil, s.payload(m))
+	var said struct {
+		Success *bool `json:"success"`
+		Error   struct {
+			Code    string `json:"code"`
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(reply.Body, &said) != nil || said.Success == nil || *said.Success {
+		return reply.Answer
+	}
+	if reply.Err == nil {
+		reply.Err = errors.New(wording.Cut(wording.Line(fmt.Sprintf("%d %s: %s", reply.Status, said.Error.Code, said.Error.Message)), 300))
+	}
+	if reply.Status == http.StatusOK { // a refusal in an envelope of success
+		reply.Fault = core.DestinationFault
+	}
+	return reply.Answer
+}
+
+func (s *Sender) payload(m core.Message) payload {
+	in := m.Incident
+	p := payload{
+		Title: wording.Cut(s.words.TitleOr(m, ownTitle), 500), Description: wording.Cut(s.words.Text(m), 8000), Severity: string(in.Severity),
+		Service: wording.Cut(in.Service, 200), Impact: in.Impact, Status: status(in), DedupKey: wording.IncidentKey(in),
+		Integration: in.Integration, Labels: map[string]string{},
+	}
+	if len(in.SourceURL) <= 2000 {
+		p.SourceURL = in.SourceURL
+	}
+	for _, service := range in.Affected[:min(len(in.Affected), 50)] {
+		p.Affected = append(p.Affected, wording.Cut(service, 200))
+	}
+	for _, name := range slices.Sorted(maps.Keys(in.Labels))[:min(len(in.Labels), 50)] {
+		p.Labels[wording.Cut(name, 100)] = wording.Cut(in.Labels[name], 300)
+	}
+	return p
+}
+
+func ownTitle(m core.Message) string { return cmp.Or(wording.Line(m.Incident.Title), "(no title)") }
+
+// status is the word that a gateway takes for the incident's state.
+func status(in *core.Incident) string {
+	switch in.Status {
+	case core.Acknowledged:
+		return "acknowledged"
+	case core.Resolved:
+		return "resolved"
+	}
+	return "triggered"
+}
+
+// Close closes the connections that are kept.
+func (s *Sender) Close() { s.client.Close() }
