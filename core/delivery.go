@@ -118,6 +118,9 @@ type Routes interface {
 	Match(in *Incident) []string
 	// Wants reports whether the destination takes versions of this kind.
 	Wants(destination string, kind Kind) bool
+	// Hold says whether something keeps the news of the incident back, and for
+	// how long.
+	Hold(in *Incident, now time.Time) (Hold, bool)
 	// Generation counts the configurations that were loaded.
 	Generation() int64
 }

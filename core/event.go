@@ -21,6 +21,7 @@ type Event struct {
 	Series       [16]byte // hash of the series key; zero if it is the dedup key's
 	Alias        [16]byte // hash of the event itself, if the vendor gave no key
 	SeverityRule string
+	Group        GroupKey // the group that its incident belongs to
 }
 
 // HashKey returns the hash under which a key is looked up.
@@ -56,6 +57,9 @@ func PrepareEvents(in *Integration, request ID, test bool, events []sdk.Event) [
 		p.Key = HashKey(p.DedupKey)
 		if p.SeriesKey != "" && p.SeriesKey != p.DedupKey {
 			p.Series = HashKey(p.SeriesKey)
+		}
+		if in.Group != nil && p.Action == sdk.Trigger {
+			p.Group = in.Group(&p)
 		}
 		prepared[index] = p
 	}
@@ -118,6 +122,10 @@ const (
 	EffectOrphan   Effect = "orphan" // a resolve or acknowledgement of nothing
 	EffectNone     Effect = "none"   // a second resolve or acknowledgement
 	EffectFallback Effect = "fallback"
+	EffectFlapping Effect = "flapping"  // came and went too often: held open from here on
+	EffectHeldOpen Effect = "held open" // a resolve of what flaps
+	EffectSettled  Effect = "settled"   // flaps no more
+	EffectExpired  Effect = "expired"   // nobody spoke of it for too long
 )
 
 // TimelineEntry is one event on an incident's timeline, as stored.
@@ -125,7 +133,7 @@ type TimelineEntry struct {
 	ID         ID
 	Tenant     int64
 	Incident   ID // zero for an orphan
-	Request    ID
+	Request    ID // zero: no request said it
 	Index      int
 	Action     sdk.Action
 	Effect     Effect

@@ -20,6 +20,7 @@ const (
 	SeriesSlot                   // a recurring problem: links episodes with different keys
 	FallbackSlot                 // a failure code: at most one open fallback incident
 	AliasSlot                    // an event without identity, by its bytes
+	GroupSlot                    // a group of incidents: its newest
 )
 
 // SlotRef names a slot within the store.
@@ -43,6 +44,10 @@ type Slot struct {
 	LastIndex      int
 	LastSourceAt   time.Time
 	LastReceivedAt time.Time
+
+	// Transitions are when the series came and went of late, oldest first. Only
+	// kept where flapping is looked for.
+	Transitions []time.Time
 
 	Changed bool // the batch has changed it
 }
@@ -69,8 +74,8 @@ func (s *Slot) take(c *Change, e *Event) {
 }
 
 // State is what a batch has locked and loaded: every slot that its changes
-// refer to, and for each slot its open incident, else its last one. Fold
-// changes it in place.
+// refer to, and for each slot its open incident, else its last one; for each
+// of those the incident of its group. Fold changes it in place.
 type State struct {
 	Slots        map[SlotRef]*Slot
 	Incidents    map[ID]*Incident
@@ -84,6 +89,8 @@ type Change struct {
 	Request      *Request
 	Observed     bool // the vendor's times order the events
 	ReopenWindow time.Duration
+	Flap         FlapPolicy
+	AutoResolve  AutoResolve
 	Events       []Event
 	Failure      Code   // not empty: raise or join the fallback incident
 	Detail       string // what failed, for that incident's description
@@ -106,6 +113,9 @@ func (c *Change) Refs() []SlotRef {
 		}
 		if e.Alias != [16]byte{} {
 			add(AliasSlot, e.Alias)
+		}
+		if e.Group.Rule != "" {
+			refs = append(refs, SlotRef{c.Request.Tenant, groupIntegration, GroupSlot, e.Group.Hash})
 		}
 	}
 	if c.Failure != "" {
@@ -133,6 +143,7 @@ func Fold(s *State, changes []*Change, routes Routes, now time.Time) *Folded {
 	for _, c := range changes {
 		f.apply(c)
 	}
+	f.schedule()
 	return f.out
 }
 
@@ -166,7 +177,10 @@ func (f *folding) apply(c *Change) {
 }
 
 func (f *folding) slot(c *Change, kind SlotKind, hash [16]byte) *Slot {
-	ref := SlotRef{c.Request.Tenant, c.Request.Integration, kind, hash}
+	return f.slotOf(SlotRef{c.Request.Tenant, c.Request.Integration, kind, hash})
+}
+
+func (f *folding) slotOf(ref SlotRef) *Slot {
 	s := f.Slots[ref]
 	if s == nil {
 		s = &Slot{}
@@ -180,12 +194,18 @@ func (f *folding) trigger(c *Change, e *Event) {
 	slot := f.slot(c, KeySlot, e.Key)
 	behind := slot.behind(c, e)
 	open, last := f.Incidents[slot.Open], f.Incidents[slot.Last]
+	if open == nil && !behind {
+		open = f.adopt(c, e, slot)
+	}
 	if twin := f.retried(c, e); twin != nil {
 		f.repeat(c, e, twin, false)
 		return
 	}
 	switch {
 	case open != nil:
+		if !behind {
+			f.returned(c, e, open)
+		}
 		f.repeat(c, e, open, behind)
 	case behind && last != nil:
 		last.Count++
@@ -249,7 +269,10 @@ func (f *folding) reopen(c *Change, e *Event, slot *Slot, in *Incident) {
 	in.describe(e)
 	slot.Open = in.ID
 	f.note(c, e, in, EffectReopened)
-	f.version(in, Reopened)
+	f.join(c, e, in)
+	if !f.flaps(c, e, in) {
+		f.version(in, Reopened)
+	}
 }
 
 func (f *folding) open(c *Change, e *Event, slot *Slot) {
@@ -258,7 +281,10 @@ func (f *folding) open(c *Change, e *Event, slot *Slot) {
 	}
 	in := f.create(c, e, slot)
 	f.note(c, e, in, EffectOpened)
-	f.version(in, Created)
+	f.join(c, e, in)
+	if !f.flaps(c, e, in) {
+		f.version(in, Created)
+	}
 }
 
 // create makes the incident of a new episode and puts it into its slots.
@@ -329,6 +355,8 @@ func (f *folding) resolve(c *Change, e *Event) {
 		f.noteOrphan(c, e, slot)
 	case behind:
 		f.note(c, e, open, EffectStale)
+	case f.flaps(c, e, open):
+		f.note(c, e, open, EffectHeldOpen)
 	default:
 		open.Status, open.ResolvedAt = Resolved, c.Request.ReceivedAt
 		open.LastAt = later(open.LastAt, c.Request.ReceivedAt)
@@ -354,6 +382,9 @@ func (f *folding) noteOrphan(c *Change, e *Event, slot *Slot) {
 // note puts the event on the incident's timeline and the incident on the
 // request's list.
 func (f *folding) note(c *Change, e *Event, in *Incident, effect Effect) {
+	if in.Fallback == "" {
+		in.AutoResolve = c.AutoResolve.For(in.Severity)
+	}
 	f.entry(c, e, in.ID, effect)
 	f.touch(c, in)
 }
@@ -391,14 +422,22 @@ func (f *folding) touch(c *Change, in *Incident) {
 
 // version makes a version of the incident and what it owes: to those who are
 // matched now and to those who were told of an earlier version. A resolve goes
-// only to the latter; who is matched for the first time gets an opening.
+// only to the latter; who is matched for the first time gets an opening. What
+// is held back is owed to nobody yet, but for the resolve of what was told.
 func (f *folding) version(in *Incident, kind Kind) {
 	in.Version++
-	told := in.Told
-	if kind != ResolvedKind {
+	told, hear := in.Told, in.Told
+	switch {
+	case kind == ResolvedKind:
+		in.Held = Hold{}
+		f.leave(in)
+	case f.holdBack(in):
+		hear = nil
+	default:
 		in.Told = union(told, f.routes.Match(in))
+		hear = in.Told
 	}
-	for _, destination := range in.Told {
+	for _, destination := range hear {
 		says := kind
 		if !slices.Contains(told, destination) {
 			says = Created

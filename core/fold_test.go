@@ -14,7 +14,7 @@ import (
 // keeps the result.
 type book struct {
 	state  State
-	routes fixedRoutes
+	routes Routes
 	now    time.Time
 	next   ID
 	number int64
@@ -24,14 +24,15 @@ type book struct {
 // fixedRoutes sends everything to the same destinations.
 type fixedRoutes []string
 
-func (r fixedRoutes) Match(*Incident) []string { return r }
-func (r fixedRoutes) Wants(string, Kind) bool  { return true }
-func (r fixedRoutes) Generation() int64        { return 1 }
+func (r fixedRoutes) Match(*Incident) []string               { return r }
+func (r fixedRoutes) Wants(string, Kind) bool                { return true }
+func (r fixedRoutes) Hold(*Incident, time.Time) (Hold, bool) { return Hold{}, false }
+func (r fixedRoutes) Generation() int64                      { return 1 }
 
 func newBook(destinations ...string) *book {
 	b := &book{
 		state:  State{Slots: map[SlotRef]*Slot{}, Incidents: map[ID]*Incident{}, Destinations: map[string]DestinationState{}},
-		routes: destinations,
+		routes: fixedRoutes(destinations),
 		now:    time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 	}
 	b.state.NewID = func() ID { b.next++; return b.next }

@@ -60,6 +60,13 @@ type Incident struct {
 	Waiting      int  // requests that wait for this fallback incident to be corrected
 	SupersededBy ID   // what a fallback incident turned out to be
 
+	Held        Hold          // what keeps its newest versions back
+	Group       ID            // the incident that tells of it and others like it
+	Grouped     *Grouped      // set on the incident of a group
+	Flap        Flap          // it comes and goes too often
+	AutoResolve time.Duration // without an event for so long it is over; zero: never
+	WakeAt      time.Time     // when one of these is due, or earlier; zero: none is
+
 	// Told lists the destinations that are owed a resolve because they were
 	// owed an opening, sorted.
 	Told []string
@@ -111,6 +118,10 @@ type IncidentSummary struct {
 func (i *Incident) Clone() *Incident {
 	c := *i
 	c.Told = slices.Clone(i.Told)
+	if i.Grouped != nil {
+		grouped := *i.Grouped
+		c.Grouped = &grouped
+	}
 	return &c
 }
 

@@ -39,6 +39,9 @@ type Integration struct {
 	Service      ServicePolicy
 	Labels       map[string]string // added to every event
 	ReopenWindow time.Duration     // DefaultReopenWindow if the configuration says nothing
+	Flap         FlapPolicy
+	AutoResolve  AutoResolve
+	Group        func(*Event) GroupKey // the group of an event, zero for none; nil: none ever
 }
 
 // SelfIntegration is under which the gateway tells of its own trouble.

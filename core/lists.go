@@ -27,6 +27,9 @@ type IncidentFilter struct {
 	Open        bool // investigating or acknowledged
 	Severity    sdk.Severity
 	Service     string
+	Held        bool      // something keeps its news back
+	HeldBy      string    // this does, such as "silence 0C5H2Q8K3M1ZA"
+	Group       ID        // member of this group
 	Since       time.Time // last event at or after
 	Page        Page
 }

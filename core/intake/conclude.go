@@ -184,5 +184,6 @@ func (in *Intake) clear(id core.ID) {
 func change(integration *core.Integration, r *core.Request) core.Change {
 	return core.Change{
 		Request: r, Observed: integration.Info.EventTime == sdk.Observed, ReopenWindow: integration.ReopenWindow,
+		Flap: integration.Flap, AutoResolve: integration.AutoResolve,
 	}
 }

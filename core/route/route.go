@@ -19,6 +19,7 @@ import (
 type Config struct {
 	Routes       []Route // in the order in which they are asked
 	Destinations []*core.Destination
+	Quiets       []Quiet      // what holds news back
 	Generation   int64        // counts the configurations that were loaded
 	Logger       *slog.Logger // slog.Default if nil
 }
@@ -42,6 +43,7 @@ func (r *Route) CatchAll() bool { return r.When == nil && r.Match.Empty() }
 // Tree answers who hears of an incident.
 type Tree struct {
 	routes     []compiled
+	quiets     []quiet
 	takes      map[string][]core.Kind // by destination; nil: all
 	all        []string
 	tests      []string // destinations that hear of tests
@@ -63,7 +65,7 @@ var _ core.Routes = (*Tree)(nil)
 
 // New builds a tree. It reports every destination that doesn't exist.
 func New(cfg Config) (*Tree, error) {
-	t := &Tree{takes: map[string][]core.Kind{}, generation: cfg.Generation, log: cfg.Logger}
+	t := &Tree{takes: map[string][]core.Kind{}, quiets: compileQuiets(cfg.Quiets), generation: cfg.Generation, log: cfg.Logger}
 	if t.log == nil {
 		t.log = slog.Default()
 	}

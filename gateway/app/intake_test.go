@@ -41,9 +41,10 @@ type rig struct {
 
 type everywhere struct{}
 
-func (everywhere) Match(*core.Incident) []string { return []string{"webhook/ops"} }
-func (everywhere) Wants(string, core.Kind) bool  { return true }
-func (everywhere) Generation() int64             { return 1 }
+func (everywhere) Match(*core.Incident) []string                    { return []string{"webhook/ops"} }
+func (everywhere) Wants(string, core.Kind) bool                     { return true }
+func (everywhere) Hold(*core.Incident, time.Time) (core.Hold, bool) { return core.Hold{}, false }
+func (everywhere) Generation() int64                                { return 1 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()

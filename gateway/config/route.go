@@ -80,7 +80,8 @@ func (b *block) match(to *route.Matcher) {
 func (b *block) matchedIntegrations(patterns []string) {
 	for i, p := range patterns {
 		m := route.Matcher{Integrations: []string{p}}
-		if !slices.ContainsFunc(b.l.order["integration"], m.HoldsIntegration) {
+		holds := func(id string) bool { return route.HoldsIntegration(m, id) }
+		if !slices.ContainsFunc(b.l.order["integration"], holds) {
 			b.l.warnf(b.element("integration", i), "Nothing matches", "No integration is called %q%s.", p, suggestion(p, b.l.order["integration"]))
 		}
 	}

@@ -172,7 +172,9 @@ func (b *batch) apply(ctx context.Context) error {
 			err = b.setDestination(ctx, *it.state)
 		case it.resume != "":
 			b.results[i].resumed, err = b.tx.Resume(ctx, it.resume, b.now, resumeBatch)
-		case it.submission == nil:
+		case it.write != nil:
+			err = it.write(ctx, b.tx, b.now)
+		case it.submission == nil && it.wake == nil:
 			err = b.tx.Touch(ctx, b.now)
 		}
 		if err != nil {
@@ -220,6 +222,9 @@ func (b *batch) fold(ctx context.Context) error {
 func (b *batch) gate() Gate {
 	var g Gate
 	for _, it := range b.items {
+		for _, w := range it.wake {
+			g.Slots = append(g.Slots, w.Slots...)
+		}
 		if it.submission == nil {
 			continue
 		}
@@ -325,10 +330,27 @@ func (b *batch) foldAll(gated Gated, changes []*core.Change) (folded *core.Folde
 			err = fmt.Errorf("fold: %v", p)
 		}
 	}()
-	state := &core.State{
-		Slots: gated.Slots, Incidents: gated.Incidents, Destinations: b.states, NewID: b.NewID,
+	folded = core.Fold(b.state(gated), changes, b.cfg.Routes(), b.now)
+	b.wake(gated, folded)
+	return folded, nil
+}
+
+func (b *batch) state(gated Gated) *core.State {
+	return &core.State{Slots: gated.Slots, Incidents: gated.Incidents, Destinations: b.states, NewID: b.NewID}
+}
+
+// wake adds what time alone makes due.
+func (b *batch) wake(gated Gated, folded *core.Folded) {
+	for _, it := range b.items {
+		if len(it.wake) == 0 {
+			continue
+		}
+		woken := core.Wake(b.state(gated), it.wake, b.cfg.Routes(), b.now, it.suspect)
+		folded.Changed = append(folded.Changed, woken.Changed...)
+		folded.Timeline = append(folded.Timeline, woken.Timeline...)
+		folded.Versions = append(folded.Versions, woken.Versions...)
+		folded.Deliveries = append(folded.Deliveries, woken.Deliveries...)
 	}
-	return core.Fold(state, changes, b.cfg.Routes(), b.now), nil
 }
 
 // number draws numbers for the new incidents, and completes their snapshots.

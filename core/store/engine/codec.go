@@ -48,6 +48,8 @@ type snapshot struct {
 	Waiting      int          `json:"waiting,omitempty"`
 	SupersededBy core.ID      `json:"superseded_by,omitempty"`
 	Told         []string     `json:"told,omitempty"`
+	HeldBy       string       `json:"held_by,omitempty"`
+	Group        core.ID      `json:"group,omitempty"`
 	Detail
 }
 
@@ -59,10 +61,11 @@ type Detail struct {
 	Labels    map[string]string `json:"labels,omitempty"`
 	Metadata  map[string]any    `json:"metadata,omitempty"`
 	Links     []sdk.Link        `json:"links,omitempty"`
+	Noise
 }
 
 func detailOf(in *core.Incident) Detail {
-	return Detail{in.Affected, in.Impact, in.SourceURL, in.Labels, in.Metadata, in.Links}
+	return Detail{in.Affected, in.Impact, in.SourceURL, in.Labels, in.Metadata, in.Links, noiseOf(in)}
 }
 
 // EncodeDetail returns the incident's Detail as JSON.
@@ -87,6 +90,7 @@ func DecodeDetail(raw []byte, in *core.Incident) error {
 func (d *Detail) apply(in *core.Incident) {
 	in.Affected, in.Impact, in.SourceURL = d.Affected, d.Impact, d.SourceURL
 	in.Labels, in.Metadata, in.Links = d.Labels, d.Metadata, d.Links
+	d.Noise.apply(in)
 }
 
 // EncodeSnapshot returns the whole incident as JSON.
@@ -100,7 +104,7 @@ func EncodeSnapshot(in *core.Incident) ([]byte, error) {
 		FirstAt: Micros(in.FirstAt), LastAt: Micros(in.LastAt), OpenedAt: Micros(in.OpenedAt),
 		AckedAt: Micros(in.AckedAt), ResolvedAt: Micros(in.ResolvedAt),
 		Previous: in.Previous, Fallback: in.Fallback, Waiting: in.Waiting, SupersededBy: in.SupersededBy,
-		Told: in.Told, Detail: detailOf(in),
+		Told: in.Told, HeldBy: in.Held.By, Group: in.Group, Detail: detailOf(in),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode incident %s: %w", in.ID, err)
@@ -126,6 +130,7 @@ func DecodeSnapshot(raw []byte) (*core.Incident, error) {
 		FirstAt: Time(s.FirstAt), LastAt: Time(s.LastAt), OpenedAt: Time(s.OpenedAt),
 		AckedAt: Time(s.AckedAt), ResolvedAt: Time(s.ResolvedAt),
 		Previous: s.Previous, Fallback: s.Fallback, Waiting: s.Waiting, SupersededBy: s.SupersededBy, Told: s.Told,
+		Held: core.Hold{By: s.HeldBy}, Group: s.Group,
 	}
 	s.apply(in)
 	return in, nil

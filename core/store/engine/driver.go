@@ -67,6 +67,8 @@ type Reader interface {
 	Attempts(ctx context.Context, delivery core.ID) ([]core.Attempt, error)
 	// Backlog counts what is owed.
 	Backlog(ctx context.Context) (core.Backlog, error)
+
+	scheduleReader
 }
 
 // dispatchReader is the part of dispatch.Store that doesn't write.
@@ -77,6 +79,16 @@ type dispatchReader interface {
 	Version(ctx context.Context, incident core.ID, number int) (core.Version, error)
 	Memory(ctx context.Context, incident core.ID, destination string) (string, error)
 	DestinationStates(ctx context.Context) ([]core.DestinationState, error)
+}
+
+// scheduleReader is the part of schedule.Store that doesn't write.
+type scheduleReader interface {
+	Waking(ctx context.Context, now time.Time, limit int) ([]core.Waking, error)
+	Silences(ctx context.Context, endsAfter time.Time) ([]core.Silence, error)
+	Silence(ctx context.Context, id core.ID) (core.Silence, error)
+	Pulses(ctx context.Context) ([]core.Pulse, error)
+	LastBeat(ctx context.Context, integration string) (time.Time, error)
+	Listening(ctx context.Context) (since, at time.Time, err error)
 }
 
 // Tx is the writer's transaction, in the steps of a batch.
@@ -103,6 +115,14 @@ type Tx interface {
 	// Resume makes an integration's held requests open and due, oldest first,
 	// at most limit, and returns how many.
 	Resume(ctx context.Context, integration string, now time.Time, limit int) (int, error)
+	// Rouse makes what is held back due to be woken.
+	Rouse(ctx context.Context, now time.Time) error
+	// SetSilence stores a silence.
+	SetSilence(ctx context.Context, s core.Silence) error
+	// SetPulse stores what is known of a heartbeat.
+	SetPulse(ctx context.Context, p core.Pulse) error
+	// SetListening stores since when the gateway has heard, and up to when.
+	SetListening(ctx context.Context, since, at time.Time) error
 	// Touch writes something, so that the commit is a real one.
 	Touch(ctx context.Context, now time.Time) error
 	Commit(ctx context.Context) error
@@ -134,10 +154,12 @@ type Claim struct {
 
 // Gated is the answer to a Gate.
 type Gated struct {
-	Earlier   map[core.ID]core.ID  // a request whose delivery came before -> the earlier request
-	Reused    map[core.ID]bool     // requests whose delivery id came before with another body
-	Claimed   map[core.ID]Progress // requests that could be claimed
-	Slots     map[core.SlotRef]*core.Slot
+	Earlier map[core.ID]core.ID  // a request whose delivery came before -> the earlier request
+	Reused  map[core.ID]bool     // requests whose delivery id came before with another body
+	Claimed map[core.ID]Progress // requests that could be claimed
+	Slots   map[core.SlotRef]*core.Slot
+	// Incidents holds the open incident of each slot, else its last one; and
+	// of each of those that of its group.
 	Incidents map[core.ID]*core.Incident
 }
 
@@ -204,6 +226,7 @@ type Cutoffs struct {
 	DeliveryIDs time.Time
 	Slots       time.Time
 	Counts      time.Time
+	Silences    time.Time
 }
 
 // Pruning is a pass that deletes in small steps, each a transaction of its

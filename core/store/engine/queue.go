@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,9 @@ type item struct {
 	outcome    *core.Outcome
 	state      *core.DestinationState
 	resume     string // an integration
+	wake       []core.Waking
+	suspect    bool // of wake: the clock can't be trusted
+	write      func(ctx context.Context, tx Tx, now time.Time) error
 	size       int
 	stage      atomic.Int32
 	done       chan result // gets exactly one result, unless the item is withdrawn

@@ -77,7 +77,12 @@ func (db *DB) Incidents(ctx context.Context, want core.IncidentFilter) (list []*
 	f.text(`status = ?`, string(want.Status))
 	f.text(`severity = ?`, string(want.Severity))
 	f.text(`service = ?`, want.Service)
+	f.text(`held_by = ?`, want.HeldBy)
+	f.int(`group_id = ?`, int64(want.Group))
 	f.since(`last_at >= ?`, want.Since)
+	if want.Held {
+		f.where = append(f.where, `held_by <> ''`)
+	}
 	if want.Open {
 		f.where = append(f.where, `status <> 'resolved'`)
 	}

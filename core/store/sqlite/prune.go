@@ -91,6 +91,7 @@ func (db *DB) Prune(c engine.Cutoffs) engine.Pruning {
 			`DELETE FROM event WHERE incident_id IS NULL AND id > ?1 AND id <= ?2`)},
 		{"delivery ids", window(`delivery_id WHERE`, `request_id`, pruneStep, int64(core.IDAt(c.DeliveryIDs)), 0,
 			`DELETE FROM delivery_id WHERE request_id > ?1 AND request_id <= ?2`)},
+		{"silences", statements(c.Silences.UnixMicro(), `DELETE FROM silence WHERE ends_at < ?`)},
 		{"slots", slots(c.Slots.UnixMicro())},
 		{"counters", statements(c.Counts.UnixMicro(),
 			`DELETE FROM integration_hour WHERE hour < ?`, `DELETE FROM destination_hour WHERE hour < ?`)},
@@ -129,7 +130,9 @@ func window(from, column string, size int, until, at int64, deletions ...string)
 	}
 }
 
-const nextSlots = `SELECT tenant_id, integration, kind, hash, touched < ?5 AND open_incident IS NULL FROM dedup_slot
+// nextSlots finds the slot of a series, kind 1, old whatever it says to be open:
+// after so long nothing flaps there.
+const nextSlots = `SELECT tenant_id, integration, kind, hash, touched < ?5 AND (open_incident IS NULL OR kind = 1) FROM dedup_slot
 WHERE (tenant_id, integration, kind, hash) > (?1, ?2, ?3, ?4) ORDER BY tenant_id, integration, kind, hash LIMIT ?6`
 
 // slots walks the slots by their key: an index by age would cost each event

@@ -203,6 +203,12 @@ func (r *row) strings() []string {
 	return list
 }
 
+func (r *row) times() []time.Time {
+	list, err := engine.DecodeTimes(r.text())
+	r.fail(err)
+	return list
+}
+
 func (r *row) fail(err error) {
 	if err != nil && r.err == nil {
 		r.err = fmt.Errorf("column %d: %w", r.n, err)

@@ -80,7 +80,7 @@ func readWhole(r *row) (*core.Request, error) {
 
 const incidentColumns = `id, tenant_id, number, integration, dedup_key, series_key, identity_rule, status, severity,
 severity_raw, severity_rule, service, test, count, version, first_at, last_at, opened_at, acked_at, resolved_at, previous,
-fallback, waiting, superseded_by, told, title, description, detail`
+fallback, waiting, superseded_by, told, held_by, group_id, wake_at, title, description, detail`
 
 const selectIncident = `SELECT ` + incidentColumns + ` FROM incident`
 
@@ -92,7 +92,8 @@ func readIncident(r *row) (*core.Incident, error) {
 		Severity: severity(r), SeverityRaw: r.text(), SeverityRule: r.text(), Service: r.text(), Test: r.flag(),
 		Count: r.num(), Version: r.num(), FirstAt: r.when(), LastAt: r.when(), OpenedAt: r.when(),
 		AckedAt: r.when(), ResolvedAt: r.when(), Previous: r.id(), Fallback: core.Code(r.text()),
-		Waiting: r.num(), SupersededBy: r.id(), Told: r.strings(), Title: r.text(), Description: r.text(),
+		Waiting: r.num(), SupersededBy: r.id(), Told: r.strings(),
+		Held: core.Hold{By: r.text()}, Group: r.id(), WakeAt: r.when(), Title: r.text(), Description: r.text(),
 	}
 	return in, engine.DecodeDetail(r.raw(), in)
 }
@@ -115,7 +116,8 @@ func readDelivery(r *row) core.Delivery {
 
 const highWater = `SELECT max(ifnull((SELECT max(id) FROM request), 0), ifnull((SELECT max(id) FROM incident), 0),
 ifnull((SELECT max(id) FROM event), 0), ifnull((SELECT max(id) FROM delivery), 0),
-ifnull((SELECT max(id) FROM attempt), 0), ifnull((SELECT max(id) FROM refusal), 0))`
+ifnull((SELECT max(id) FROM attempt), 0), ifnull((SELECT max(id) FROM refusal), 0),
+ifnull((SELECT max(id) FROM silence), 0))`
 
 // HighWater returns the greatest id that is stored.
 func (db *DB) HighWater(ctx context.Context) (id core.ID, err error) {

@@ -103,17 +103,20 @@ func (t tx) claim(c engine.Claim, out *engine.Gated) error {
 	return err
 }
 
-const selectSlot = `SELECT open_incident, last_incident, last_op, last_request, last_index, last_source_at, last_received_at
-FROM dedup_slot WHERE tenant_id = ? AND integration = ? AND kind = ? AND hash = ?`
+const selectSlot = `SELECT open_incident, last_incident, last_op, last_request, last_index, last_source_at, last_received_at,
+transitions FROM dedup_slot WHERE tenant_id = ? AND integration = ? AND kind = ? AND hash = ?`
 
 func (t tx) loadSlot(ref core.SlotRef, out *engine.Gated) error {
+	if out.Slots[ref] != nil {
+		return nil // with an incident that is in another slot as well
+	}
 	slot := &core.Slot{}
 	out.Slots[ref] = slot
 	found, err := t.query(selectSlot).int(ref.Tenant).text(ref.Integration).num(int(ref.Kind)).blob(ref.Hash[:]).
 		one(func(r *row) error {
 			*slot = core.Slot{
 				Open: r.id(), Last: r.id(), LastOp: sdk.Action(r.text()), LastRequest: r.id(), LastIndex: r.num(),
-				LastSourceAt: r.when(), LastReceivedAt: r.when(),
+				LastSourceAt: r.when(), LastReceivedAt: r.when(), Transitions: r.times(),
 			}
 			return nil
 		})
@@ -124,16 +127,32 @@ func (t tx) loadSlot(ref core.SlotRef, out *engine.Gated) error {
 	if id == 0 {
 		id = slot.Last
 	}
-	// A series only links episodes: nobody asks for its incident.
-	if id == 0 || ref.Kind == core.SeriesSlot || out.Incidents[id] != nil {
+	// A series only links episodes, unless one of them is held open.
+	if id == 0 || ref.Kind == core.SeriesSlot && slot.Open == 0 {
 		return nil
 	}
-	_, err = t.query(selectIncident + ` WHERE id = ?`).id(id).one(func(r *row) error {
+	return t.loadIncident(id, out)
+}
+
+// loadIncident loads an incident with the slot that it holds and the incident
+// of its group.
+func (t tx) loadIncident(id core.ID, out *engine.Gated) error {
+	if out.Incidents[id] != nil {
+		return nil
+	}
+	found, err := t.query(selectIncident + ` WHERE id = ?`).id(id).one(func(r *row) error {
 		in, err := readIncident(r)
 		out.Incidents[id] = in
 		return err
 	})
-	return err
+	if err != nil || !found {
+		return err
+	}
+	in := out.Incidents[id]
+	if err := t.loadSlot(in.Wakings().Slots[0], out); err != nil || in.Group == 0 {
+		return err
+	}
+	return t.loadIncident(in.Group, out)
 }
 
 const newestUnfinished = selectDelivery + ` WHERE destination = ? AND incident_id = ?

@@ -78,10 +78,11 @@ func bindProgress(q *query, r *core.Request) *query {
 }
 
 const upsertSlot = `INSERT INTO dedup_slot (tenant_id, integration, kind, hash, open_incident, last_incident, last_op,
-last_request, last_index, last_source_at, last_received_at, touched) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+last_request, last_index, last_source_at, last_received_at, transitions, touched) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET open_incident = excluded.open_incident, last_incident = excluded.last_incident,
 last_op = excluded.last_op, last_request = excluded.last_request, last_index = excluded.last_index,
-last_source_at = excluded.last_source_at, last_received_at = excluded.last_received_at, touched = excluded.touched`
+last_source_at = excluded.last_source_at, last_received_at = excluded.last_received_at,
+transitions = excluded.transitions, touched = excluded.touched`
 
 func (t tx) writeSlots(w *engine.Writes) error {
 	for ref, s := range w.Slots {
@@ -90,7 +91,7 @@ func (t tx) writeSlots(w *engine.Writes) error {
 		}
 		err := t.query(upsertSlot).int(ref.Tenant).text(ref.Integration).num(int(ref.Kind)).blob(ref.Hash[:]).
 			id(s.Open).id(s.Last).text(string(s.LastOp)).id(s.LastRequest).num(s.LastIndex).
-			when(s.LastSourceAt).when(s.LastReceivedAt).when(w.Now).exec()
+			when(s.LastSourceAt).when(s.LastReceivedAt).text(engine.EncodeTimes(s.Transitions)).when(w.Now).exec()
 		if err != nil {
 			return err
 		}
@@ -98,24 +99,25 @@ func (t tx) writeSlots(w *engine.Writes) error {
 	return nil
 }
 
-const insertIncident = `INSERT INTO incident (id, tenant_id, number, integration, status, dedup_key, series_key, identity_rule,
+const insertIncident = `INSERT INTO incident (id, tenant_id, number, integration, status, held_by, group_id, wake_at, dedup_key, series_key, identity_rule,
 severity, severity_raw, severity_rule, service, test, count, version, first_at, last_at, opened_at, acked_at, resolved_at,
 previous, fallback, waiting, superseded_by, told, title, description, detail)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-// updateIncident leaves out the status, which decides whether the row is in
-// the index of open incidents: most changes are repeats.
+// updateIncident leaves out the status and others that decide in which indexes
+// the row is: most changes are repeats.
 const updateIncident = `UPDATE incident SET dedup_key = ?, series_key = ?, identity_rule = ?, severity = ?, severity_raw = ?,
 severity_rule = ?, service = ?, test = ?, count = ?, version = ?, first_at = ?, last_at = ?, opened_at = ?, acked_at = ?,
 resolved_at = ?, previous = ?, fallback = ?, waiting = ?, superseded_by = ?, told = ?, title = ?, description = ?,
 detail = ? WHERE id = ?`
 
-const updateStatus = `UPDATE incident SET status = ?1 WHERE id = ?2 AND status <> ?1`
+const updateStatus = `UPDATE incident SET status = ?1, held_by = ?2, group_id = ?3, wake_at = ?4
+WHERE id = ?5 AND (status <> ?1 OR held_by <> ?2 OR group_id IS NOT ?3 OR wake_at IS NOT ?4)`
 
 func (t tx) writeIncidents(w *engine.Writes) error {
 	for _, in := range w.Created {
-		q := t.query(insertIncident).id(in.ID).int(in.Tenant).int(in.Number).text(in.Integration).text(string(in.Status))
-		if err := bindIncident(q, in).exec(); err != nil {
+		q := t.query(insertIncident).id(in.ID).int(in.Tenant).int(in.Number).text(in.Integration)
+		if err := bindIncident(bindStatus(q, in), in).exec(); err != nil {
 			return err
 		}
 	}
@@ -123,11 +125,16 @@ func (t tx) writeIncidents(w *engine.Writes) error {
 		if err := bindIncident(t.query(updateIncident), in).id(in.ID).exec(); err != nil {
 			return err
 		}
-		if err := t.query(updateStatus).text(string(in.Status)).id(in.ID).exec(); err != nil {
+		if err := bindStatus(t.query(updateStatus), in).id(in.ID).exec(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// bindStatus binds what indexes of incidents look at.
+func bindStatus(q *query, in *core.Incident) *query {
+	return q.text(string(in.Status)).text(in.Held.By).id(in.Group).when(in.WakeAt)
 }
 
 // bindIncident binds what may change on an incident, besides its status.

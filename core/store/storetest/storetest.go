@@ -55,6 +55,12 @@ func Run(t *testing.T, open Open) {
 		"troubles are listed, newest first":                           troublesListed,
 		"lists filter and page":                                       listsFilter,
 		"what is past its time goes, what is owed stays":              pruned,
+		"what is held back is owed after a restart":                   heldIsOwedAfterRestart,
+		"what is roused is due":                                       rousedIsDue,
+		"groups outlive a restart":                                    groupsSurvive,
+		"flapping outlives a restart":                                 flappingSurvives,
+		"silences outlive a restart":                                  silencesSurvive,
+		"heartbeats outlive a restart":                                pulsesSurvive,
 		"a thousand refusals leave the newest":                        refusalsAreBounded,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,6 +82,7 @@ type fixture struct {
 
 	mu    sync.Mutex
 	now   time.Time       // guarded by mu
+	hold  core.Hold       // of every incident; guarded by mu
 	match []string        // destinations of every incident; guarded by mu
 	rung  map[string]bool // guarded by mu
 	poor  string          // the title that the routes can't bear; guarded by mu
@@ -164,6 +171,13 @@ func (f *fixture) Match(in *core.Incident) []string {
 
 // Wants makes *fixture core.Routes.
 func (f *fixture) Wants(string, core.Kind) bool { return true }
+
+// Hold makes *fixture core.Routes.
+func (f *fixture) Hold(*core.Incident, time.Time) (core.Hold, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.hold, f.hold.By != ""
+}
 
 // Generation makes *fixture core.Routes.
 func (f *fixture) Generation() int64 { return 7 }

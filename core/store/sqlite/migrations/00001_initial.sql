@@ -66,6 +66,7 @@ CREATE TABLE dedup_slot (
     last_index       INTEGER NOT NULL,
     last_source_at   INTEGER,
     last_received_at INTEGER,
+    transitions      TEXT NOT NULL,
     touched          INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, integration, kind, hash)
 ) STRICT, WITHOUT ROWID;
@@ -96,6 +97,9 @@ CREATE TABLE incident (
     waiting       INTEGER NOT NULL,
     superseded_by INTEGER,
     told          TEXT NOT NULL,
+    held_by       TEXT NOT NULL,
+    group_id      INTEGER,
+    wake_at       INTEGER,
     title         TEXT NOT NULL,
     description   TEXT NOT NULL,
     detail        TEXT NOT NULL
@@ -103,12 +107,15 @@ CREATE TABLE incident (
 CREATE UNIQUE INDEX incident_number ON incident (tenant_id, number);
 CREATE INDEX incident_open ON incident (id) WHERE status <> 'resolved';
 CREATE INDEX incident_list ON incident (integration, id);
+CREATE INDEX incident_wake ON incident (wake_at) WHERE wake_at IS NOT NULL;
+CREATE INDEX incident_held ON incident (id) WHERE held_by <> '';
+CREATE INDEX incident_group ON incident (group_id, id) WHERE group_id IS NOT NULL;
 
 CREATE TABLE event (
     id          INTEGER PRIMARY KEY,
     tenant_id   INTEGER NOT NULL,
     incident_id INTEGER,
-    request_id  INTEGER NOT NULL,
+    request_id  INTEGER,
     idx         INTEGER NOT NULL,
     action      TEXT NOT NULL,
     effect      TEXT NOT NULL,
@@ -236,6 +243,29 @@ CREATE TABLE tenant_counter (
     tenant_id INTEGER PRIMARY KEY,
     incident  INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE silence (
+    id         INTEGER PRIMARY KEY,
+    tenant_id  INTEGER NOT NULL,
+    author     TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    starts_at  INTEGER NOT NULL,
+    ends_at    INTEGER NOT NULL,
+    expired_at INTEGER,
+    expired_by TEXT NOT NULL,
+    reason     TEXT NOT NULL,
+    matcher    TEXT NOT NULL
+) STRICT;
+CREATE INDEX silence_end ON silence (ends_at);
+
+-- What is known of those who promise to send something now and then.
+CREATE TABLE heartbeat (
+    tenant_id   INTEGER NOT NULL,
+    integration TEXT NOT NULL,
+    since       INTEGER NOT NULL,
+    missing     INTEGER,
+    PRIMARY KEY (tenant_id, integration)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
