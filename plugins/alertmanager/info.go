@@ -1,12 +1,21 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"time"
 
+	"bellcrank.example/plugins/internal/alerts"
 	"bellcrank.example/sdk"
 )
+
+type adapter struct{}
+
+// Adapt makes one event of each alert.
+func (adapter) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
+	return alerts.Adapt(ctx, r)
+}
 
 // Describe says what the adapter is and needs. Alertmanager puts no bound on a
 // notification's size by default, and repeats one that is refused for ever: so
@@ -21,7 +30,7 @@ func (adapter) Describe() sdk.Info {
 		Methods:   []string{http.MethodPost, http.MethodPut},
 		Headers:   []string{"Content-Type", "User-Agent"},
 		Limits:    sdk.Limits{Body: 16 << 20, Members: 2_000_000, Strings: 4_000_000, Events: 65_536},
-		Settings:  sdk.SettingsOf[settings](),
+		Settings:  sdk.SettingsOf[alerts.Settings](),
 		Signatures: []sdk.SignatureScheme{
 			{Name: "bearer", Kind: sdk.SchemeBearer, Optional: true},
 			{Name: "basic", Kind: sdk.SchemeBasic, Optional: true},

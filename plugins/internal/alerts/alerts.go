@@ -1,4 +1,7 @@
-package main
+// Package alerts reads Alertmanager's webhook body, versions 3 and 4, and what
+// Grafana makes of it: its own notifications, and those of its alerting before
+// version 9. People point either at either, so both adapters read both.
+package alerts
 
 import (
 	"bytes"
@@ -11,19 +14,18 @@ import (
 	"bellcrank.example/sdk"
 )
 
-type settings struct {
+// Settings are the settings of an integration that gets such bodies.
+type Settings struct {
 	GroupBy        string   `json:"group_by" default:"alert" enum:"alert,group" doc:"One incident per alert, or one per notification group."`
 	SeverityLabels []string `json:"severity_labels" default:"[\"severity\",\"priority\",\"level\"]" doc:"Labels whose value is the severity; the first that is there counts."`
 	ServiceLabels  []string `json:"service_labels" default:"[\"service\",\"app\",\"application\",\"app_kubernetes_io_name\"]" doc:"Labels whose value is the service; the first that is there counts."`
 	Truncated      string   `json:"truncated" default:"note" enum:"note,incident" doc:"What becomes of alerts that max_alerts has cut off: a note, or an incident that tells of them."`
 }
 
-type adapter struct{}
-
-// Adapt makes one event of each alert: Alertmanager puts several into one
+// Adapt makes one event of each alert: the senders put several into one
 // request, and the first notification of a group often lacks some.
-func (adapter) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
-	s, err := sdk.Settings[settings](r)
+func Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
+	s, err := sdk.Settings[Settings](r)
 	if err != nil {
 		return sdk.Result{}, err
 	}
@@ -43,7 +45,7 @@ func (adapter) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 
 // result puts together what a notification says. The caller may go away while
 // tens of thousands of alerts are still to be read.
-func (p *payload) result(ctx context.Context, s settings, now time.Time) (sdk.Result, error) {
+func (p *payload) result(ctx context.Context, s Settings, now time.Time) (sdk.Result, error) {
 	result := sdk.Result{Rejected: p.rejected}
 	for i := range p.Alerts {
 		if err := ctx.Err(); err != nil {

@@ -1,4 +1,4 @@
-package main
+package alerts
 
 import (
 	"crypto/sha256"
@@ -18,7 +18,7 @@ import (
 )
 
 // event makes an event of one alert that arrived now.
-func (p *payload) event(a *alert, s settings, now time.Time) sdk.Event {
+func (p *payload) event(a *alert, s Settings, now time.Time) sdk.Event {
 	e := sdk.Event{
 		Action:      p.action(a, now),
 		Title:       p.title(a),
