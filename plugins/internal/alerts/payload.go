@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/alertmanager/template"
 
 	"bellcrank.example/plugins/internal/flat"
+	"bellcrank.example/plugins/internal/loose"
 	"bellcrank.example/sdk"
 )
 
@@ -146,32 +147,7 @@ func (p *payload) readAlerts(elements []json.RawMessage) {
 	}
 }
 
-// text takes strings, and numbers and booleans as written. The words that
-// templates write for nothing are nothing.
-type text string
-
-// UnmarshalJSON makes text a json.Unmarshaler that never fails.
-func (t *text) UnmarshalJSON(raw []byte) error { //nolint:unparam // the interface wants an error
-	*t = text(scalar(raw))
-	return nil
-}
-
-func scalar(raw []byte) string {
-	switch raw[0] {
-	case '"':
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
-			return ""
-		}
-		if s == "None" || s == "null" || s == "<no value>" {
-			return ""
-		}
-		return s
-	case '{', '[', 'n':
-		return ""
-	}
-	return string(raw)
-}
+type text = loose.Text
 
 // labels takes an object of strings; other values are kept as written, but
 // what isn't a value at all is no label.
@@ -184,13 +160,13 @@ func (l *labels) UnmarshalJSON(raw []byte) error { //nolint:unparam // the inter
 		*l = strict
 		return nil
 	}
-	var loose map[string]json.RawMessage
-	_ = json.Unmarshal(raw, &loose) // what is no object has no labels
-	*l = make(labels, len(loose))
-	for name, value := range loose {
+	var mixed map[string]json.RawMessage
+	_ = json.Unmarshal(raw, &mixed) // what is no object has no labels
+	*l = make(labels, len(mixed))
+	for name, value := range mixed {
 		var s string
 		if json.Unmarshal(value, &s) != nil {
-			s = scalar(value)
+			s = loose.Scalar(value)
 		}
 		if s != "" {
 			(*l)[name] = s
@@ -234,7 +210,7 @@ type instant struct{ time.Time }
 // UnmarshalJSON makes instant a json.Unmarshaler that never fails.
 func (i *instant) UnmarshalJSON(raw []byte) error { //nolint:unparam // the interface wants an error
 	i.Time = time.Time{}
-	if t, err := time.Parse(time.RFC3339Nano, scalar(raw)); err == nil && t.Year() > 1 {
+	if t, err := time.Parse(time.RFC3339Nano, loose.Scalar(raw)); err == nil && t.Year() > 1 {
 		i.Time = t.UTC()
 	}
 	return nil
@@ -247,7 +223,7 @@ type number int
 func (n *number) UnmarshalJSON(raw []byte) error { //nolint:unparam // the interface wants an error
 	*n = 0
 	var i int
-	if json.Unmarshal([]byte(scalar(raw)), &i) == nil && i > 0 {
+	if json.Unmarshal([]byte(loose.Scalar(raw)), &i) == nil && i > 0 {
 		*n = number(i)
 	}
 	return nil

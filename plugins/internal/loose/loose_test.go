@@ -1,0 +1,33 @@
+package loose
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+func TestTextTakesWhatComes(t *testing.T) {
+	for raw, want := range map[string]Text{
+		`"a"`: "a", `12345678901234567890`: "12345678901234567890", `1.50`: "1.50", `true`: "true",
+		`null`: "", `"None"`: "", `"null"`: "", `"<no value>"`: "", `{"a":1}`: "", `[1]`: "", `"\ud800"`: "\ufffd",
+	} {
+		var v struct{ A Text }
+		if err := json.Unmarshal([]byte(`{"a":`+raw+`}`), &v); err != nil || v.A != want {
+			t.Errorf("%s = %q, %v; want %q", raw, v.A, err, want)
+		}
+	}
+}
+
+func TestAValueThatCannotBeReadStaysZero(t *testing.T) {
+	for raw, want := range map[string]int{`{"n":3}`: 3, `"x"`: 0, `[]`: 0, `{"n":"x"}`: 0, `null`: 0} {
+		var v struct{ A Value[struct{ N int }] }
+		if err := json.Unmarshal([]byte(`{"a":`+raw+`}`), &v); err != nil || v.A.V.N != want {
+			t.Errorf("%s = %d, %v; want %d", raw, v.A.V.N, err, want)
+		}
+	}
+}
+
+func TestFirstPassesOverBlanks(t *testing.T) {
+	if got := First("", "  ", " a ", "b"); got != "a" {
+		t.Errorf("First = %q, want a", got)
+	}
+}
