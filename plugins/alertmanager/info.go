@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"time"
 
 	"bellcrank.example/plugins/internal/alerts"
 	"bellcrank.example/sdk"
@@ -23,27 +22,15 @@ func (adapter) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 func (adapter) Describe() sdk.Info {
 	return sdk.Info{
 		Type: "alertmanager", Name: "Prometheus Alertmanager", Version: "0.1.0",
-		Summary:   "One incident per alert of an Alertmanager or Grafana notification, resolves included.",
-		DocsURL:   "https://prometheus.io/docs/alerting/latest/configuration/#webhook_config",
-		Sender:    sdk.Machine,
-		EventTime: sdk.Arrival, // after a lost connection an alert fires again with its old startsAt
-		Methods:   []string{http.MethodPost, http.MethodPut},
-		Headers:   []string{"Content-Type", "User-Agent"},
-		Limits:    sdk.Limits{Body: 16 << 20, Members: 2_000_000, Strings: 4_000_000, Events: 65_536},
-		Settings:  sdk.SettingsOf[alerts.Settings](),
-		Signatures: []sdk.SignatureScheme{
-			{Name: "bearer", Kind: sdk.SchemeBearer, Optional: true},
-			{Name: "basic", Kind: sdk.SchemeBasic, Optional: true},
-			{
-				Name: "grafana", Kind: sdk.SchemeHMAC, Algorithm: "sha256", Encoding: "hex",
-				Header: "X-Grafana-Alerting-Signature", Optional: true,
-			},
-			{
-				Name: "grafana-timestamp", Kind: sdk.SchemeHMAC, Algorithm: "sha256", Encoding: "hex",
-				Header: "X-Grafana-Alerting-Signature", Signed: "{timestamp}:{body}",
-				TimestampHeader: "X-Grafana-Alerting-Timestamp", Tolerance: 5 * time.Minute, Optional: true,
-			},
-		},
+		Summary:    "One incident per alert of an Alertmanager or Grafana notification, resolves included.",
+		DocsURL:    "https://prometheus.io/docs/alerting/latest/configuration/#webhook_config",
+		Sender:     sdk.Machine,
+		EventTime:  sdk.Arrival, // after a lost connection an alert fires again with its old startsAt
+		Methods:    []string{http.MethodPost, http.MethodPut},
+		Headers:    []string{"Content-Type", "User-Agent"},
+		Limits:     sdk.Limits{Body: 16 << 20, Members: 2_000_000, Strings: 4_000_000, Events: 65_536},
+		Settings:   sdk.SettingsOf[alerts.Settings](),
+		Signatures: alerts.Signatures(),
 		Samples: []sdk.Sample{{
 			Name:   "a firing alert",
 			Header: http.Header{"Content-Type": {"application/json"}, "User-Agent": {"Alertmanager/0.34.2"}},

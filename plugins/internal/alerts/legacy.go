@@ -40,6 +40,7 @@ func legacyGrafana(m flat.Members) (sdk.Result, error) {
 		DedupKey: "grafana:" + string(l.OrgID) + ":" + first(string(l.RuleID), title), IdentityRule: "organisation and rule",
 		Labels: l.Tags, SeverityRaw: l.Tags.get("severity", "priority"), Service: l.Tags.get("service", "app"),
 		Metadata: map[string]any{"state": string(l.State)},
+		Test:     l.RuleName == "Test notification" && strings.HasPrefix(string(l.Message), "Someone is testing"),
 	}
 	if image := flat.AbsoluteURL(string(l.ImageURL)); image != "" {
 		e.Links = []sdk.Link{{Name: "Image", URL: image}}
