@@ -109,6 +109,34 @@ func TestSettingsOfTakesEmbeddedFieldsAndTemplates(t *testing.T) {
 	}
 }
 
+func TestSettingsOfDescribesExpressionsAndBlocks(t *testing.T) {
+	type rule struct {
+		Name string      `json:"name" label:"true"`
+		When *Expression `json:"when" gives:"bool" reads:"body" doc:"d"`
+	}
+	type expressions struct {
+		Title *Expression `json:"title" gives:"string" required:"true"`
+		Rules []rule      `json:"rule"`
+	}
+	want := []Setting{
+		{Name: "title", Type: TypeExpression, Required: true, Gives: TypeString, Reads: []string{"body", "headers", "method", "path", "query"}},
+		{Name: "rule", Type: TypeBlocks, Settings: []Setting{
+			{Name: "when", Type: TypeExpression, Gives: TypeBool, Reads: []string{"body"}, Doc: "d"},
+		}},
+	}
+	if got := SettingsOf[expressions](); !reflect.DeepEqual(got, want) {
+		t.Errorf("SettingsOf = %+v\nwant %+v", got, want)
+	}
+	got, err := Settings[expressions](Request{Settings: json.RawMessage(
+		`{"title":{"source":"body.x","file":"a.hcl","line":3,"column":5},"rule":[{"name":"r","when":{"source":"true"}}]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := got.Title; e.Source != "body.x" || e.File != "a.hcl" || e.Line != 3 || e.Column != 5 || got.Rules[0].Name != "r" || got.Rules[0].When.Source != "true" {
+		t.Errorf("Settings = %+v", got)
+	}
+}
+
 func TestSettingsFillsInDefaults(t *testing.T) {
 	got, err := Settings[testSettings](Request{Settings: json.RawMessage(`{"no_data":"ignore","token":"s"}`)})
 	if err != nil {

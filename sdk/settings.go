@@ -14,9 +14,12 @@ type Setting struct {
 	Type     SettingType     `json:"type"`
 	Default  json.RawMessage `json:"default,omitempty"` // absent: the type's zero value
 	Required bool            `json:"required,omitempty"`
-	Secret   bool            `json:"secret,omitempty"` // never shown again
-	Enum     []string        `json:"enum,omitempty"`   // allowed values of a string
-	Doc      string          `json:"doc,omitempty"`    // one sentence
+	Secret   bool            `json:"secret,omitempty"`   // never shown again
+	Enum     []string        `json:"enum,omitempty"`     // allowed values of a string
+	Doc      string          `json:"doc,omitempty"`      // one sentence
+	Reads    []string        `json:"reads,omitempty"`    // variables that an expression may read
+	Gives    SettingType     `json:"gives,omitempty"`    // what an expression gives; anything if empty
+	Settings []Setting       `json:"settings,omitempty"` // of each of the blocks
 }
 
 // SettingType is the type of a setting's value.
@@ -32,10 +35,35 @@ const (
 	// TypeTemplate is a text over the incident that the gateway renders for
 	// each message. Only destinations have such.
 	TypeTemplate SettingType = "template"
+	// TypeExpression is an Expression, checked when the configuration is
+	// loaded and evaluated by the adapter with package expr.
+	TypeExpression SettingType = "expression"
+	// TypeBlocks is a list of blocks with a label each, which have settings of
+	// their own. They travel as objects whose member "name" is the label.
+	TypeBlocks SettingType = "blocks"
+	// TypeSeverity is what an expression gives if it is a word that SeverityOf
+	// knows.
+	TypeSeverity SettingType = "severity"
 )
 
+// Expression is a setting that an operator wrote as an expression. It travels
+// as it stands in the configuration, with its place for messages.
+type Expression struct {
+	Source string `json:"source"`
+	File   string `json:"file,omitempty"`
+	Line   int    `json:"line,omitempty"`   // from 1
+	Column int    `json:"column,omitempty"` // from 1
+	// Locals holds the values of the configuration's locals that it reads.
+	Locals map[string]json.RawMessage `json:"locals,omitempty"`
+}
+
+// requestVariables are what an expression reads of a request if its setting
+// doesn't say.
+func requestVariables() []string { return []string{"body", "headers", "method", "path", "query"} }
+
 // SettingsOf makes a schema from a struct's exported fields: strings, bools,
-// integers and floats, []string and map[string]string. The tags are
+// integers and floats, []string, map[string]string, *Expression, and slices of
+// structs for blocks, whose field with the tag label is a string. The tags are
 //
 //	json:"name"        required: the setting's name
 //	default:"value"    as JSON, or a plain word for a string
@@ -43,6 +71,9 @@ const (
 //	doc:"one sentence"
 //	required:"true"    secret:"true"
 //	type:"template"    of a string that is a TypeTemplate
+//	reads:"body,query" what an expression may read; all of a request if absent
+//	gives:"bool"       what an expression gives
+//	label:"true"       the label of a block
 //
 // The fields of an embedded struct count as the struct's own. It panics on a
 // struct that it can't describe: that is a bug in the adapter, which its first
@@ -61,7 +92,7 @@ func settingsOf(t reflect.Type) []Setting {
 		switch {
 		case field.Anonymous && field.Type.Kind() == reflect.Struct:
 			settings = append(settings, settingsOf(field.Type)...)
-		case field.IsExported():
+		case field.IsExported() && field.Tag.Get("label") != "true":
 			settings = append(settings, settingOf(field))
 		}
 	}
@@ -95,6 +126,13 @@ func settingOf(field reflect.StructField) Setting {
 		s.Type = TypeList
 	case field.Type == reflect.TypeFor[map[string]string]():
 		s.Type = TypeMap
+	case field.Type == reflect.TypeFor[*Expression]():
+		s.Type, s.Reads, s.Gives = TypeExpression, requestVariables(), SettingType(field.Tag.Get("gives"))
+		if reads := field.Tag.Get("reads"); reads != "" {
+			s.Reads = strings.Split(reads, ",")
+		}
+	case kind == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct:
+		s.Type, s.Settings = TypeBlocks, settingsOf(field.Type.Elem())
 	default:
 		panic(fmt.Sprintf("sdk.SettingsOf: field %s has unsupported type %v", field.Name, field.Type))
 	}
