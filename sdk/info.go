@@ -31,6 +31,14 @@ type Info struct {
 	Methods []string `json:"methods,omitempty"`
 	// Entrances lists further paths on which the adapter's requests arrive.
 	Entrances []Entrance `json:"entrances,omitempty"`
+	// Accepted is the answer to every request that is accepted, for clients of
+	// the vendor that look at it; nil: the gateway's own. Its body is JSON with
+	// {{receipt}} for the request's id, {{took}} for seconds such as 0.012,
+	// {{body.NAME}} for a text or number at the top of the request's body, and
+	// {{path.NAME}} for what an entrance's path names. {{a|b}} is the first
+	// that isn't empty. It must not depend on the adapter: a request is
+	// accepted also while that doesn't answer.
+	Accepted *Reply `json:"accepted,omitempty"`
 	// Headers names the request headers that Adapt wants to see.
 	Headers []string `json:"headers,omitempty"`
 	// DeliveryID says how a repeated delivery of the same request is
@@ -73,14 +81,6 @@ const (
 	Arrival  EventTime = "arrival"  // the order in which requests arrive
 	Observed EventTime = "observed" // Event.OccurredAt, where both events have one
 )
-
-// Entrance is a path besides /webhooks/{routingKey}.
-type Entrance struct {
-	Path    string `json:"path"`               // such as "/v2/enqueue"
-	Method  string `json:"method"`             // such as "POST"
-	KeyFrom string `json:"key_from,omitempty"` // "body:routing_key" or "header:Authorization"
-	Reply   *Reply `json:"reply,omitempty"`    // constant answer to a challenge; the adapter isn't called
-}
 
 // DeliveryID says which header identifies a delivery.
 type DeliveryID struct {

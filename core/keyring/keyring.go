@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"bellcrank.example/core"
@@ -31,7 +32,7 @@ type Table struct {
 	pepper       []byte
 	index        map[digest]entry
 	integrations []*core.Integration
-	entrances    map[string]sdk.Entrance // by entranceKey
+	entrances    []sdk.Entrance
 }
 
 // digest is HMAC-SHA-256(pepper, SHA-256(key)). The inner hash lets an operator
@@ -57,7 +58,6 @@ func New(cfg Config) (*Table, error) {
 		pepper:       slices.Clone(cfg.Pepper),
 		index:        map[digest]entry{},
 		integrations: slices.Clone(cfg.Integrations),
-		entrances:    map[string]sdk.Entrance{},
 	}
 	var problems []error
 	for _, in := range t.integrations {
@@ -132,19 +132,38 @@ func (t *Table) Integration(id string) (*core.Integration, bool) {
 // Entrance returns what the integrations' adapters declare for a method and
 // path besides /webhooks/{routingKey}.
 func (t *Table) Entrance(method, path string) (sdk.Entrance, bool) {
-	e, ok := t.entrances[entranceKey(method, path)]
-	return e, ok
+	for _, e := range t.entrances {
+		if e.Method != method {
+			continue
+		}
+		if _, ok := e.Match(path); ok {
+			return e, true
+		}
+	}
+	return sdk.Entrance{}, false
+}
+
+// Declares reports whether requests of the integration may come in by the
+// entrance.
+func Declares(in *core.Integration, e sdk.Entrance) bool {
+	return slices.ContainsFunc(in.Info.Entrances, func(own sdk.Entrance) bool {
+		return own.Method == e.Method && own.Path == e.Path && own.KeyFrom == e.KeyFrom
+	})
 }
 
 // addEntrances keeps the first declaration of a method and path: two adapters
-// that speak one vendor's protocol declare the same one.
+// that speak one vendor's protocol declare the same one. Paths without names
+// go before those with names.
 func (t *Table) addEntrances(in *core.Integration) {
 	for _, e := range in.Info.Entrances {
-		at := entranceKey(e.Method, e.Path)
-		if _, taken := t.entrances[at]; !taken {
-			t.entrances[at] = e
+		taken := slices.ContainsFunc(t.entrances, func(other sdk.Entrance) bool {
+			return other.Method == e.Method && other.Path == e.Path
+		})
+		if !taken {
+			t.entrances = append(t.entrances, e)
 		}
 	}
+	slices.SortStableFunc(t.entrances, func(a, b sdk.Entrance) int {
+		return strings.Count(a.Path, "{") - strings.Count(b.Path, "{")
+	})
 }
-
-func entranceKey(method, path string) string { return method + " " + path }

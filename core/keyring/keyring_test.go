@@ -189,6 +189,24 @@ func TestEntrancesAreWhatTheAdaptersDeclare(t *testing.T) {
 	if _, ok := table.Entrance("GET", "/v2/enqueue"); ok {
 		t.Error("an entrance answers to a method that it doesn't declare")
 	}
+	if Declares(&core.Integration{}, enqueue) || !Declares(in, enqueue) {
+		t.Error("an entrance is for the integrations that declare it, and for no other")
+	}
+}
+
+func TestPathWithoutNamesGoesBeforeOneWithNames(t *testing.T) {
+	one := sdk.Entrance{Path: "/v2/alerts/{id}", Method: "GET", KeyFrom: "header:Authorization"}
+	count := sdk.Entrance{Path: "/v2/alerts/count", Method: "GET"}
+	in := &core.Integration{Type: "og", Name: "x", Info: sdk.Info{Entrances: []sdk.Entrance{one, count}}}
+	table, err := New(Config{Integrations: []*core.Integration{in}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{"/v2/alerts/count": count.Path, "/v2/alerts/1": one.Path} {
+		if got, ok := table.Entrance("GET", path); !ok || got.Path != want {
+			t.Errorf("Entrance(%s) = %q, %v; want %q", path, got.Path, ok, want)
+		}
+	}
 }
 
 func FuzzCheck(f *testing.F) {

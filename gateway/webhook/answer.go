@@ -47,14 +47,25 @@ var statusWords = map[core.RequestState]string{
 	core.RequestIgnored:     "ignored",
 }
 
-// answer tells the sender what became of a request that is stored.
-func (d *door) answer(c *fiber.Ctx, r core.Receipt) error {
+// answer tells the sender what became of a request that is stored, in the
+// words that its vendor's clients expect if they expect any.
+func (v *visit) answer(r core.Receipt) error {
+	c, d := v.c, v.door
 	server.Annotate(c, slog.String("receipt", r.Request.String()), slog.String("state", string(r.State)))
 	if r.State == core.RequestRejected {
 		return &core.Error{Code: r.Code, Message: r.Reason, Field: r.Field}
 	}
 	if r.Reply != nil {
-		return send(c, r.Reply.Status, r.Reply.ContentType, r.Reply.Body)
+		return send(c, &sdk.Reply{Status: r.Reply.Status, ContentType: r.Reply.ContentType, Body: r.Reply.Body}, nil)
+	}
+	accepted := v.in.Info.Accepted
+	if v.entrance != nil && v.entrance.Accepted != nil {
+		accepted = v.entrance.Accepted
+	}
+	if accepted != nil {
+		return send(c, accepted, placeholders{
+			path: v.names(v.path), body: v.decoded, receipt: r.Request.String(), took: d.cfg.Now().Sub(v.start),
+		}.value)
 	}
 	status := fiber.StatusOK
 	switch r.State {
@@ -97,13 +108,18 @@ func (d *door) incident(in core.IncidentSummary) incident {
 }
 
 // send answers in a vendor's words. Only a success may be spoken in them: a
-// redirect or a 410 would end what the vendor sends for good.
-func send(c *fiber.Ctx, status int, contentType string, body []byte) error {
+// redirect or a 410 would end what the vendor sends for good. The body is a
+// template if there are values for it.
+func send(c *fiber.Ctx, r *sdk.Reply, value func(name string) string) error {
+	status, contentType, body := r.Status, r.ContentType, r.Body
 	if status < 200 || status > 299 {
 		status = fiber.StatusOK
 	}
 	if contentType == "" {
 		contentType = fiber.MIMETextPlainCharsetUTF8
+	}
+	if value != nil {
+		body = fill(body, value)
 	}
 	c.Set(fiber.HeaderContentType, contentType)
 	return c.Status(status).Send(body)

@@ -1,11 +1,13 @@
 package webhook
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
+	"bellcrank.example/core"
 	"bellcrank.example/core/keyring"
 	"bellcrank.example/sdk"
 )
@@ -20,27 +22,32 @@ func (d *door) byEntrance(c *fiber.Ctx) error {
 	if !ok {
 		return c.Next()
 	}
-	path := strings.TrimPrefix(entrance.Path, "/")
+	path := strings.Trim(strings.Clone(c.Path()), "/")
 	from, name, _ := strings.Cut(entrance.KeyFrom, ":")
+	v := d.newVisit(c)
+	v.entrance = &entrance
 	switch {
 	case from == "header":
-		return d.serve(c, keyInHeader(c.Get(name)), path, nil)
+		return v.serve(keyInHeader(c.Get(name)), path)
 	case from == "body":
-		v := d.newVisit(c)
 		if err := v.readBody(keySearchLimit); err != nil {
 			v.held.release()
 			return v.turnAway(err)
 		}
-		return d.serve(c, keyInBody(v.body, name), path, v)
+		return v.serve(memberOf(v.body, name), path)
 	case entrance.Reply != nil:
-		return reply(c, entrance.Reply)
+		return send(c, entrance.Reply, placeholders{path: v.names(path)}.value)
 	}
 	return keyring.NotFound()
 }
 
-// reply answers a challenge.
-func reply(c *fiber.Ctx, r *sdk.Reply) error {
-	return send(c, r.Status, r.ContentType, r.Body)
+// names returns what stands where the entrance's path has names.
+func (v *visit) names(path string) map[string]string {
+	if v.entrance == nil {
+		return nil
+	}
+	names, _ := v.entrance.Match(path) // it has matched before
+	return names
 }
 
 // keyInHeader takes the key out of "KEY", "Bearer KEY" and "Token token=KEY".
@@ -56,20 +63,63 @@ func keyInHeader(value string) string {
 	return strings.Clone(strings.Trim(key, `"`))
 }
 
-// keyInBody returns a top-level member of a JSON object, empty if there is no
-// such string.
-func keyInBody(body []byte, member string) string {
-	if scan(body, keySearchLimits) != "" {
+// memberOf returns a top-level member of a JSON object that is text, or a
+// number as written; empty if there is none. Of several with one name the
+// first counts, as for adapters.
+func memberOf(body []byte, member string) string {
+	if scan(body, keySearchLimits) != "" || !json.Valid(body) {
 		return ""
 	}
-	var members map[string]json.RawMessage
-	var key string
-	if json.Unmarshal(body, &members) != nil || json.Unmarshal(members[member], &key) != nil {
+	d := json.NewDecoder(bytes.NewReader(body))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
 		return ""
 	}
-	return key
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return ""
+		}
+		var raw json.RawMessage
+		if err := d.Decode(&raw); err != nil {
+			return ""
+		}
+		if name == member {
+			return textOf(raw)
+		}
+	}
+	return ""
 }
 
+func textOf(raw json.RawMessage) string {
+	var text string
+	var number json.Number
+	switch {
+	case json.Unmarshal(raw, &text) == nil:
+		return text
+	case json.Unmarshal(raw, &number) == nil:
+		return number.String()
+	}
+	return ""
+}
+
+// mask blanks out the keys that clients send in their bodies, so that no
+// routing key, and no key of the vendor's, is stored. The length stays.
+func mask(in *core.Integration, body []byte) {
+	for _, e := range in.Info.Entrances {
+		member, ok := strings.CutPrefix(e.KeyFrom, "body:")
+		if !ok {
+			continue
+		}
+		if secret := []byte(memberOf(body, member)); len(secret) >= minMasked {
+			copy(body, bytes.ReplaceAll(body, secret, bytes.Repeat([]byte("*"), len(secret))))
+		}
+	}
+}
+
+// minMasked is the length from which on a member is a key: what is shorter
+// could be found in the body by chance.
+const minMasked = 16
+
 // keySearchLimits are the structural limits of a body whose integration isn't
-// known yet.
+// known yet, and of one that is only searched for a member.
 var keySearchLimits = sdk.Limits{Depth: 64, Members: 20_000, Strings: 40_000}

@@ -19,17 +19,18 @@ import (
 
 // visit is one request on its way through the door.
 type visit struct {
-	door    *door
-	c       *fiber.Ctx
-	start   time.Time
-	client  netip.Addr
-	held    *holding // of the body budget
-	in      *core.Integration
-	keyID   string
-	path    string
-	body    []byte // as sent
-	decoded []byte
-	spent   bool // the body's stream failed, or was read to its end
+	door     *door
+	c        *fiber.Ctx
+	start    time.Time
+	client   netip.Addr
+	held     *holding      // of the body budget
+	entrance *sdk.Entrance // nil: by the key in the path
+	in       *core.Integration
+	keyID    string
+	path     string
+	body     []byte // as sent
+	decoded  []byte
+	spent    bool // the body's stream failed, or was read to its end
 }
 
 // newVisit begins a visit. Whoever begins one releases what it holds.
@@ -40,18 +41,14 @@ func (d *door) newVisit(c *fiber.Ctx) *visit {
 	}
 }
 
-// serve takes a request whose key is known by now; early is its visit if the
-// body had to be read to find the key, else nil.
-func (d *door) serve(c *fiber.Ctx, key, path string, early *visit) error {
-	v := early
-	if v == nil {
-		v = d.newVisit(c)
-	}
+// serve takes a request whose key is known by now.
+func (v *visit) serve(key, path string) error {
 	v.path = path
 	defer v.held.release()
+	c := v.c
 	receipt, err := v.enter(key)
 	if err == nil {
-		err = d.answer(c, receipt)
+		err = v.answer(receipt)
 	}
 	code := receipt.Code
 	if err != nil {
@@ -88,6 +85,7 @@ func (v *visit) enter(key string) (core.Receipt, error) {
 	if err != nil {
 		return core.Receipt{}, v.turnAway(err)
 	}
+	mask(v.in, r.Body)
 	v.judge(r)
 	if r.Code != "" {
 		r.State = core.RequestOpen // never held: nobody judges it again when the integration is resumed
@@ -102,6 +100,9 @@ func (v *visit) enter(key string) (core.Receipt, error) {
 // alerts.
 func (v *visit) identify(key string) error {
 	match, err := v.door.cfg.Keys().Find(key, v.start)
+	if err == nil && v.entrance != nil && !keyring.Declares(match.Integration, *v.entrance) {
+		err = keyring.NotFound()
+	}
 	if err != nil {
 		return v.miss(err)
 	}

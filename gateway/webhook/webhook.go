@@ -89,5 +89,5 @@ func Register(r fiber.Router, cfg Config) {
 
 // byPath serves the routes that have the key in their path.
 func (d *door) byPath(c *fiber.Ctx) error {
-	return d.serve(c, strings.Clone(c.Params("routingKey")), strings.Clone(c.Params("*")), nil)
+	return d.newVisit(c).serve(strings.Clone(c.Params("routingKey")), strings.Clone(c.Params("*")))
 }

@@ -367,7 +367,8 @@ func TestEntrances(t *testing.T) {
 	if got := f.send(t, "POST", "/v2/enqueue", strings.NewReader(body)); got.status != 200 {
 		t.Errorf("key in the body: got %d %s", got.status, got.body)
 	}
-	if r, _ := f.inbox.last(t); string(r.Body) != body || r.Path != "v2/enqueue" || r.Integration != "custom/human" {
+	masked := strings.Replace(body, customKey, strings.Repeat("*", len(customKey)), 1)
+	if r, decoded := f.inbox.last(t); string(r.Body) != masked || string(decoded) != masked || r.Path != "v2/enqueue" || r.Integration != "custom/human" {
 		t.Errorf("stored %+v", r)
 	}
 	for _, value := range []string{"GenieKey " + customKey, customKey, "Token token=" + customKey} {
