@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -82,6 +83,7 @@ type stack struct {
 	admin  string
 	sink   *sink
 	cmd    *exec.Cmd
+	types  int // of integrations, each with a plugin
 }
 
 const configuration = `
@@ -146,6 +148,11 @@ func newStackWith(t *testing.T, blocks string) *stack {
 	if err := os.WriteFile(s.file("gateway.hcl"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	types := map[string]bool{}
+	for _, block := range regexp.MustCompile(`(?m)^integration "([^"]+)"`).FindAllStringSubmatch(text, -1) {
+		types[block[1]] = true
+	}
+	s.types = len(types)
 	s.start()
 	t.Cleanup(s.stop)
 	return s
@@ -183,7 +190,7 @@ func (s *stack) start() {
 			return false
 		}
 		defer response.Body.Close()
-		return response.StatusCode == http.StatusOK && len(s.plugins()) == len(keys)
+		return response.StatusCode == http.StatusOK && len(s.plugins()) == s.types
 	})
 }
 

@@ -67,12 +67,12 @@ func readEnvelope(r sdk.Request) (envelope, error) {
 	if err != nil {
 		return envelope{}, err
 	}
-	if text(members, "Type") == "" && text(members, "TopicArn") == "" {
+	if members.Text("Type") == "" && members.Text("TopicArn") == "" {
 		return bare, nil // a relay has unwrapped it, or a script posts here
 	}
 	m := envelope{
-		kind: text(members, "Type"), topic: text(members, "TopicArn"), subject: flat.Line(text(members, "Subject")),
-		message: text(members, "Message"), subscribe: text(members, "SubscribeURL"), at: readTime(text(members, "Timestamp")),
+		kind: members.Text("Type"), topic: members.Text("TopicArn"), subject: flat.Line(members.Text("Subject")),
+		message: members.Text("Message"), subscribe: members.Text("SubscribeURL"), at: readTime(members.Text("Timestamp")),
 		received: r.ReceivedAt,
 	}
 	if m.kind == "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
@@ -29,16 +30,16 @@ type alarm struct {
 
 // alarmOf reads the message that an alarm's action publishes.
 func alarmOf(m flat.Members) alarm {
-	trigger := object(m, "Trigger")
+	trigger := m.Object("Trigger")
 	a := alarm{
-		name: flat.Line(text(m, "AlarmName")), arn: text(m, "AlarmArn"), account: text(m, "AWSAccountId"), region: text(m, "Region"),
-		description: text(m, "AlarmDescription"), state: strings.ToUpper(text(m, "NewStateValue")),
-		before: text(m, "OldStateValue"), reason: text(m, "NewStateReason"), rule: text(m, "AlarmRule"),
-		at: readTime(text(m, "StateChangeTime")), dimensions: map[string]string{},
+		name: flat.Line(m.Text("AlarmName")), arn: m.Text("AlarmArn"), account: m.Text("AWSAccountId"), region: m.Text("Region"),
+		description: m.Text("AlarmDescription"), state: strings.ToUpper(m.Text("NewStateValue")),
+		before: m.Text("OldStateValue"), reason: m.Text("NewStateReason"), rule: m.Text("AlarmRule"),
+		at: readTime(m.Text("StateChangeTime")), dimensions: map[string]string{},
 	}
 	a.measures(trigger)
-	for _, query := range objects(trigger, "Metrics") { // of an expression over several metrics
-		a.measures(object(object(query, "MetricStat"), "Metric"))
+	for _, query := range trigger.Objects("Metrics") { // of an expression over several metrics
+		a.measures(query.Object("MetricStat").Object("Metric"))
 	}
 	a.locate()
 	return a
@@ -46,10 +47,10 @@ func alarmOf(m flat.Members) alarm {
 
 // measures takes the first metric's name, and the dimensions of all.
 func (a *alarm) measures(m flat.Members) {
-	a.namespace = first(a.namespace, text(m, "Namespace"))
-	a.metric = first(a.metric, text(m, "MetricName"))
-	for _, d := range objects(m, "Dimensions") {
-		name, value := first(text(d, "name"), text(d, "Name")), first(text(d, "value"), text(d, "Value"))
+	a.namespace = cmp.Or(a.namespace, m.Text("Namespace"))
+	a.metric = cmp.Or(a.metric, m.Text("MetricName"))
+	for _, d := range m.Objects("Dimensions") {
+		name, value := cmp.Or(d.Text("name"), d.Text("Name")), cmp.Or(d.Text("value"), d.Text("Value"))
 		if _, taken := a.dimensions[name]; name != "" && value != "" && !taken {
 			a.dimensions[name] = value
 		}
@@ -60,7 +61,7 @@ func (a *alarm) measures(m flat.Members) {
 // arn:PARTITION:cloudwatch:REGION:ACCOUNT:alarm:NAME.
 func (a *alarm) locate() {
 	if parts := strings.SplitN(a.arn, ":", 7); len(parts) == 7 {
-		a.region, a.account = first(parts[3], a.region), first(parts[4], a.account)
+		a.region, a.account = cmp.Or(parts[3], a.region), cmp.Or(parts[4], a.account)
 	}
 }
 

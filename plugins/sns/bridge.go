@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 
 	"bellcrank.example/plugins/internal/flat"
@@ -10,26 +11,26 @@ import (
 // bridged reads an EventBridge event that a rule sends to the topic: an
 // alarm's change of state, AWS Health, or any other.
 func (m envelope) bridged(members flat.Members, s settings) (sdk.Result, error) {
-	kind, detail := text(members, "detail-type"), object(members, "detail")
+	kind, detail := members.Text("detail-type"), members.Object("detail")
 	if kind == "CloudWatch Alarm State Change" && detail.Has("alarmName") {
 		return m.alarm(bridgedAlarm(members, detail), s)
 	}
 	e := sdk.Event{
-		Action: sdk.Trigger, Title: flat.Line(kind), Service: text(members, "source"), OccurredAt: readTime(text(members, "time")),
-		Metadata: map[string]any{"detail": members["detail"], "source": text(members, "source")},
+		Action: sdk.Trigger, Title: flat.Line(kind), Service: members.Text("source"), OccurredAt: readTime(members.Text("time")),
+		Metadata: map[string]any{"detail": members["detail"], "source": members.Text("source")},
 	}
-	if id := text(members, "id"); id != "" {
+	if id := members.Text("id"); id != "" {
 		e.DedupKey, e.IdentityRule = "event:"+id, "event id"
 	}
-	if title := flat.Line(first(text(detail, "title"), text(detail, "eventTypeCode"))); title != "" {
+	if title := flat.Line(cmp.Or(detail.Text("title"), detail.Text("eventTypeCode"))); title != "" {
 		e.Title += ": " + title
 	}
-	e.Description = text(detail, "description")
-	if arn := text(detail, "eventArn"); kind == "AWS Health Event" && arn != "" {
+	e.Description = detail.Text("description")
+	if arn := detail.Text("eventArn"); kind == "AWS Health Event" && arn != "" {
 		e.DedupKey, e.IdentityRule = arn, "health event ARN"
-		if strings.EqualFold(text(detail, "statusCode"), "closed") {
+		if strings.EqualFold(detail.Text("statusCode"), "closed") {
 			e.Action = sdk.Resolve
-			e.EndedAt = readTime(text(detail, "endTime"))
+			e.EndedAt = readTime(detail.Text("endTime"))
 		}
 	}
 	if len(members["detail"]) == 0 {
@@ -42,19 +43,19 @@ func (m envelope) bridged(members flat.Members, s settings) (sdk.Result, error) 
 }
 
 func bridgedAlarm(members, detail flat.Members) alarm {
-	state := object(detail, "state")
+	state := detail.Object("state")
 	a := alarm{
-		name: flat.Line(text(detail, "alarmName")), account: text(members, "account"), region: text(members, "region"),
-		state: strings.ToUpper(text(state, "value")), before: text(object(detail, "previousState"), "value"),
-		reason: text(state, "reason"), at: readTime(text(state, "timestamp")), dimensions: map[string]string{},
-		description: text(object(detail, "configuration"), "description"),
+		name: flat.Line(detail.Text("alarmName")), account: members.Text("account"), region: members.Text("region"),
+		state: strings.ToUpper(state.Text("value")), before: detail.Object("previousState").Text("value"),
+		reason: state.Text("reason"), at: readTime(state.Text("timestamp")), dimensions: map[string]string{},
+		description: detail.Object("configuration").Text("description"),
 	}
 	a.arn = firstARN(members)
-	for _, query := range objects(object(detail, "configuration"), "metrics") {
-		metric := object(object(query, "metricStat"), "metric")
-		a.namespace, a.metric = first(a.namespace, text(metric, "namespace")), first(a.metric, text(metric, "name"))
-		for name := range object(metric, "dimensions") {
-			a.dimensions[name] = text(object(metric, "dimensions"), name)
+	for _, query := range detail.Object("configuration").Objects("metrics") {
+		metric := query.Object("metricStat").Object("metric")
+		a.namespace, a.metric = cmp.Or(a.namespace, metric.Text("namespace")), cmp.Or(a.metric, metric.Text("name"))
+		for name := range metric.Object("dimensions") {
+			a.dimensions[name] = metric.Object("dimensions").Text(name)
 		}
 	}
 	a.locate()
@@ -63,7 +64,7 @@ func bridgedAlarm(members, detail flat.Members) alarm {
 
 // firstARN returns the first of the event's resources.
 func firstARN(m flat.Members) string {
-	for _, arn := range texts(m, "resources") {
+	for _, arn := range m.Texts("resources") {
 		if strings.HasPrefix(arn, "arn:") {
 			return arn
 		}

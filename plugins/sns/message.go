@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -71,7 +72,7 @@ func (m envelope) plain(message string) sdk.Event {
 		e.Title = flat.Line(line)
 	}
 	if e.Title == "" {
-		e.Title = "Message of SNS topic " + first(last(m.topic), "without a name")
+		e.Title = "Message of SNS topic " + cmp.Or(last(m.topic), "without a name")
 	}
 	return e
 }
@@ -80,14 +81,14 @@ func (m envelope) plain(message string) sdk.Event {
 // says best what happened is the title, and the whole is kept.
 func (m envelope) service(members flat.Members, message string) sdk.Event {
 	e := m.plain(message)
-	if title := first(m.subject, text(members, "Event Message"), text(members, "Description"), text(members, "notificationType"),
-		text(members, "Event"), text(members, "eventName")); title != "" {
+	if title := cmp.Or(m.subject, members.Text("Event Message"), members.Text("Description"), members.Text("notificationType"),
+		members.Text("Event"), members.Text("eventName")); title != "" {
 		e.Title = flat.Line(title)
 	} else {
-		e.Title = flat.Line("Message of SNS topic " + first(last(m.topic), "without a name"))
+		e.Title = flat.Line("Message of SNS topic " + cmp.Or(last(m.topic), "without a name"))
 	}
-	e.Service = first(text(members, "Source ID"), text(members, "AutoScalingGroupName"))
-	e.SourceURL = flat.AbsoluteURL(text(members, "Identifier Link"))
-	e.Test = strings.HasSuffix(text(members, "Event"), ":TEST_NOTIFICATION") // of an auto scaling group
+	e.Service = cmp.Or(members.Text("Source ID"), members.Text("AutoScalingGroupName"))
+	e.SourceURL = flat.AbsoluteURL(members.Text("Identifier Link"))
+	e.Test = strings.HasSuffix(members.Text("Event"), ":TEST_NOTIFICATION") // of an auto scaling group
 	return e
 }
