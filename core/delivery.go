@@ -113,9 +113,9 @@ type Outcome struct {
 
 // Routes decides who hears of an incident.
 type Routes interface {
-	// Match lists the destinations ("TYPE/NAME") that hear of the incident as
-	// it is now, without repeats.
-	Match(in *Incident) []string
+	// Decide lists the destinations ("TYPE/NAME") that hear of the incident as
+	// it is now, without repeats, and what each route that was asked said.
+	Decide(in *Incident) ([]string, []Decision)
 	// Wants reports whether the destination takes versions of this kind.
 	Wants(destination string, kind Kind) bool
 	// Hold says whether something keeps the news of the incident back, and for

@@ -71,6 +71,8 @@ type Message struct {
 	Now         time.Time // of the attempt
 	Attempt     int       // from 1
 	Incident    *Incident // as of the version
+	Author      string    // the person who made the version, empty if no person did
+	Note        string    // what they said
 	IncidentURL string
 	// Memory is what the sender's answers last asked to remember of this
 	// incident, empty if they never did. Only a destination with Memory has it.

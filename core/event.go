@@ -140,5 +140,8 @@ type TimelineEntry struct {
 	At         time.Time // of receipt
 	OccurredAt time.Time // as the vendor says; may be zero
 	Severity   sdk.Severity
+	Rule       string // that gave the severity
 	Title      string
+	Author     string // of what a person did; empty: no person did it
+	Note       string // what they said
 }

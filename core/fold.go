@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -37,6 +38,11 @@ type Slot struct {
 	Open ID // the incident that is open, zero if none is
 	Last ID // the newest incident, open or not
 
+	// Marks are the newest events on the key, in the order in which they were
+	// said, which needn't be that of their arrival. Only a key's slot has them.
+	Marks []Mark
+	Cut   bool // older marks were forgotten
+
 	// The newest event by the order that Fold uses. An event that is behind it
 	// never writes these.
 	LastOp         sdk.Action
@@ -50,20 +56,6 @@ type Slot struct {
 	Transitions []time.Time
 
 	Changed bool // the batch has changed it
-}
-
-// behind reports whether e was said before the newest event of the slot.
-func (s *Slot) behind(c *Change, e *Event) bool {
-	if s.LastOp == "" {
-		return false
-	}
-	if c.Observed && !e.OccurredAt.IsZero() && !s.LastSourceAt.IsZero() && !e.OccurredAt.Equal(s.LastSourceAt) {
-		return e.OccurredAt.Before(s.LastSourceAt)
-	}
-	if c.Request.ID != s.LastRequest {
-		return c.Request.ID < s.LastRequest
-	}
-	return e.Index < s.LastIndex
 }
 
 // take makes e the newest event of the slot.
@@ -134,6 +126,7 @@ type Folded struct {
 	Timeline   []TimelineEntry
 	Versions   []Version
 	Deliveries []Delivery
+	Amended    []Amendment
 }
 
 // Fold applies changes in order. Operations on one slot happen in the order
@@ -189,37 +182,48 @@ func (f *folding) slotOf(ref SlotRef) *Slot {
 	return s
 }
 
-// trigger repeats, reopens or opens; in doubt it opens.
+// trigger repeats, reopens or opens; in doubt it opens. What the slot remembers
+// tells whether the event is of the newest episode, and whether that is over.
 func (f *folding) trigger(c *Change, e *Event) {
 	slot := f.slot(c, KeySlot, e.Key)
-	behind := slot.behind(c, e)
-	open, last := f.Incidents[slot.Open], f.Incidents[slot.Last]
-	if open == nil && !behind {
-		open = f.adopt(c, e, slot)
-	}
 	if twin := f.retried(c, e); twin != nil {
-		f.repeat(c, e, twin, false)
+		f.repeat(c, e, twin, true)
 		return
 	}
+	at, known := slot.remember(c.mark(e))
+	ep := slot.episode()
+	open, last := f.Incidents[slot.Open], f.Incidents[slot.Last]
+	newest, current := at == ep.newest, at >= ep.start
+	if open == nil && !ep.over && !known {
+		open = f.adopt(c, e, slot)
+	}
 	switch {
-	case open != nil:
-		if !behind {
+	case known:
+		f.again(c, e, slot, at)
+	case open != nil && current:
+		if newest {
 			f.returned(c, e, open)
 		}
-		f.repeat(c, e, open, behind)
-	case behind && last != nil:
-		last.Count++
-		f.note(c, e, last, EffectLate)
-	case behind:
-		f.openEnded(c, e, slot)
-	case last != nil && last.Status == Resolved && c.Request.ReceivedAt.Sub(last.ResolvedAt) <= c.ReopenWindow:
+		f.repeat(c, e, open, newest)
+	case open != nil:
+		f.late(c, e, open)
+	case ep.over:
+		f.tooLate(c, e, slot, ep, current, newest)
+	case last != nil && last.Status == Resolved && c.reopens(last.ResolvedAt):
 		f.reopen(c, e, slot, last)
 	default:
 		f.open(c, e, slot)
 	}
-	if !behind {
+	if at == len(slot.Marks)-1 {
 		slot.take(c, e)
 	}
+	f.acknowledged(c, slot, ep)
+}
+
+// reopens reports whether a problem that was over at a time and returns now is
+// still the same incident.
+func (c *Change) reopens(over time.Time) bool {
+	return c.ReopenWindow > 0 && c.Request.ReceivedAt.Sub(over) <= c.ReopenWindow
 }
 
 // retried returns the open incident that the same bytes opened a moment ago.
@@ -237,26 +241,72 @@ func (f *folding) retried(c *Change, e *Event) *Incident {
 
 // repeat counts. Only a higher severity is news: a summary with a value in it
 // would otherwise page for ever.
-func (f *folding) repeat(c *Change, e *Event, in *Incident, behind bool) {
+func (f *folding) repeat(c *Change, e *Event, in *Incident, newest bool) {
 	in.Count++
 	in.LastAt = later(in.LastAt, c.Request.ReceivedAt)
-	if !behind {
+	if newest {
 		in.describe(e)
 	}
 	if !e.Severity.Above(in.Severity) {
 		f.note(c, e, in, EffectRepeated)
 		return
 	}
-	in.Severity, in.SeverityRaw, in.SeverityRule = e.Severity, e.SeverityRaw, e.SeverityRule
+	in.rate(e)
 	f.note(c, e, in, EffectRaised)
 	f.version(in, Escalated)
 }
 
-// openEnded records a problem whose end was heard of first: it is over, so
-// nobody is told.
+// again takes a trigger whose request was replayed: it counts once. What a
+// mended adapter makes of it is the better word.
+func (f *folding) again(c *Change, e *Event, slot *Slot, at int) {
+	slot.Marks[at].Severity, slot.Changed = e.Severity, true
+	ep := slot.episode()
+	in := f.Incidents[cmp.Or(slot.Open, slot.Last)]
+	if in == nil {
+		f.entry(c, e, 0, EffectNone)
+		return
+	}
+	if at == ep.newest {
+		in.describe(e)
+	}
+	if at < ep.start || !e.Severity.Above(in.Severity) {
+		f.note(c, e, in, EffectNone)
+		return
+	}
+	in.rate(e)
+	f.note(c, e, in, EffectRaised)
+	if in.Open() {
+		f.version(in, Escalated)
+	}
+}
+
+// late counts a trigger of an episode that is over, on the incident at hand.
+func (f *folding) late(c *Change, e *Event, in *Incident) {
+	in.Count++
+	f.note(c, e, in, EffectLate)
+}
+
+// tooLate takes a trigger that was said before the resolve which came first:
+// nobody is told of what is over.
+func (f *folding) tooLate(c *Change, e *Event, slot *Slot, ep episode, current, newest bool) {
+	last := f.Incidents[slot.Last]
+	switch {
+	case last == nil, current && ep.triggers == 1 && !c.reopens(last.ResolvedAt):
+		f.openEnded(c, e, slot)
+		return
+	case current && ep.triggers == 1 || current && e.Severity.Above(last.Severity):
+		last.rate(e)
+	}
+	if newest {
+		last.describe(e)
+	}
+	f.late(c, e, last)
+}
+
+// openEnded records a problem whose end was heard of first.
 func (f *folding) openEnded(c *Change, e *Event, slot *Slot) {
 	in := f.create(c, e, slot)
-	in.Status, in.ResolvedAt = Resolved, slot.LastReceivedAt
+	in.Status, in.ResolvedAt = Resolved, later(slot.LastReceivedAt, in.OpenedAt)
 	slot.Open, slot.Changed = 0, true
 	f.note(c, e, in, EffectLate)
 }
@@ -264,10 +314,10 @@ func (f *folding) openEnded(c *Change, e *Event, slot *Slot) {
 func (f *folding) reopen(c *Change, e *Event, slot *Slot, in *Incident) {
 	in.Status, in.OpenedAt, in.LastAt = Investigating, c.Request.ReceivedAt, c.Request.ReceivedAt
 	in.AckedAt, in.ResolvedAt = time.Time{}, time.Time{}
-	in.Severity, in.SeverityRaw, in.SeverityRule = e.Severity, e.SeverityRaw, e.SeverityRule
+	in.rate(e)
 	in.Count++
 	in.describe(e)
-	slot.Open = in.ID
+	slot.Open, slot.Changed = in.ID, true
 	f.note(c, e, in, EffectReopened)
 	f.join(c, e, in)
 	if !f.flaps(c, e, in) {
@@ -304,7 +354,7 @@ func (f *folding) create(c *Change, e *Event, slot *Slot) *Incident {
 // identify gives an incident the event's identity, content and slots.
 func (f *folding) identify(c *Change, e *Event, in *Incident, slot *Slot) {
 	in.DedupKey, in.SeriesKey, in.IdentityRule = e.DedupKey, e.SeriesKey, e.IdentityRule
-	in.Severity, in.SeverityRaw, in.SeverityRule = e.Severity, e.SeverityRaw, e.SeverityRule
+	in.rate(e)
 	in.Test = e.Test
 	in.describe(e)
 	slot.Open, slot.Last, slot.Changed = in.ID, in.ID, true
@@ -323,38 +373,56 @@ func (f *folding) identify(c *Change, e *Event, in *Incident, slot *Slot) {
 	}
 }
 
-// acknowledge marks an open incident; it never undoes anything.
+// acknowledge marks an open incident, unless it was said before the episode
+// began. One that comes before its trigger waits for it.
 func (f *folding) acknowledge(c *Change, e *Event) {
 	slot := f.slot(c, KeySlot, e.Key)
-	behind := slot.behind(c, e)
-	open := f.Incidents[slot.Open]
-	switch {
-	case open == nil:
-		f.noteOrphan(c, e, slot)
-	case behind:
-		f.note(c, e, open, EffectStale)
-	case open.Status == Acknowledged:
-		f.note(c, e, open, EffectNone)
-	default:
-		open.Status, open.AckedAt = Acknowledged, c.Request.ReceivedAt
-		f.note(c, e, open, EffectAcked)
-		f.version(open, AckedKind)
-	}
-	if !behind && open != nil {
+	at, known := slot.remember(c.mark(e))
+	if at == len(slot.Marks)-1 {
 		slot.take(c, e)
 	}
+	ep := slot.episode()
+	switch open := f.Incidents[slot.Open]; {
+	case open == nil:
+		f.noteOrphan(c, e, slot)
+	case known || open.Status == Acknowledged:
+		f.note(c, e, open, EffectNone)
+	case !ep.acked:
+		f.note(c, e, open, EffectStale)
+	default:
+		f.note(c, e, open, EffectAcked)
+		f.acknowledged(c, slot, ep)
+	}
+}
+
+// acknowledged makes the open incident acknowledged if its episode is.
+func (f *folding) acknowledged(c *Change, slot *Slot, ep episode) {
+	in := f.Incidents[slot.Open]
+	if in == nil || !ep.acked || in.Status != Investigating {
+		return
+	}
+	in.Status, in.AckedAt = Acknowledged, c.Request.ReceivedAt
+	f.version(in, AckedKind)
 }
 
 // resolve ends the episode, unless it was said before the newest trigger.
 func (f *folding) resolve(c *Change, e *Event) {
 	slot := f.slot(c, KeySlot, e.Key)
-	behind := slot.behind(c, e)
-	open := f.Incidents[slot.Open]
-	switch {
+	before := slot.episode()
+	at, known := slot.remember(c.mark(e))
+	if at == len(slot.Marks)-1 {
+		slot.take(c, e) // also without an incident: a later trigger may have been said earlier
+	}
+	ep := slot.episode()
+	switch open := f.Incidents[slot.Open]; {
+	case known && open != nil:
+		f.note(c, e, open, EffectNone)
 	case open == nil:
 		f.noteOrphan(c, e, slot)
-	case behind:
+		f.part(f.Incidents[slot.Last], before, ep)
+	case !ep.over:
 		f.note(c, e, open, EffectStale)
+		f.part(open, before, ep)
 	case f.flaps(c, e, open):
 		f.note(c, e, open, EffectHeldOpen)
 	default:
@@ -364,8 +432,23 @@ func (f *folding) resolve(c *Change, e *Event) {
 		f.note(c, e, open, EffectResolved)
 		f.version(open, ResolvedKind)
 	}
-	if !behind {
-		slot.take(c, e) // also without an incident: a later trigger may have been said earlier
+}
+
+// part takes off an incident what a resolve that came late shows to be of the
+// episode before: its severity travels with the next version, but that nobody
+// has acknowledged the newest episode is news.
+func (f *folding) part(in *Incident, before, after episode) {
+	if in == nil || in.Flap.On() {
+		return
+	}
+	if after.severity != before.severity && in.Severity == before.severity && after.triggers > 0 {
+		in.Severity, in.SeverityRaw, in.SeverityRule = after.severity, "", "newest episode"
+		f.changed(in)
+	}
+	if in.Status == Acknowledged && before.acked && !after.acked {
+		in.Status, in.AckedAt = Investigating, time.Time{}
+		f.changed(in)
+		f.version(in, Reopened)
 	}
 }
 
@@ -393,7 +476,7 @@ func (f *folding) entry(c *Change, e *Event, incident ID, effect Effect) {
 	f.out.Timeline = append(f.out.Timeline, TimelineEntry{
 		ID: f.NewID(), Tenant: c.Request.Tenant, Incident: incident, Request: c.Request.ID, Index: e.Index,
 		Action: e.Action, Effect: effect, At: c.Request.ReceivedAt, OccurredAt: e.OccurredAt,
-		Severity: e.Severity, Title: e.Title,
+		Severity: e.Severity, Rule: e.SeverityRule, Title: e.Title,
 	})
 }
 
@@ -424,32 +507,51 @@ func (f *folding) touch(c *Change, in *Incident) {
 // matched now and to those who were told of an earlier version. A resolve goes
 // only to the latter; who is matched for the first time gets an opening. What
 // is held back is owed to nobody yet, but for the resolve of what was told.
-func (f *folding) version(in *Incident, kind Kind) {
+func (f *folding) version(in *Incident, kind Kind) { f.versionBy(in, kind, "", "") }
+
+// versionBy makes a version that a person is the author of, with what they say.
+func (f *folding) versionBy(in *Incident, kind Kind, author, note string) {
 	in.Version++
 	told, hear := in.Told, in.Told
+	var why Why
 	switch {
 	case kind == ResolvedKind:
 		in.Held = Hold{}
 		f.leave(in)
 	case f.holdBack(in):
-		hear = nil
+		hear, why.Held = nil, in.heldBy()
 	default:
-		in.Told = union(told, f.routes.Match(in))
-		hear = in.Told
+		hear = f.hear(in, &why)
 	}
 	for _, destination := range hear {
 		says := kind
 		if !slices.Contains(told, destination) {
 			says = Created
 		}
-		if f.routes.Wants(destination, says) {
-			f.owe(in, destination, says)
-		}
+		f.tell(in, destination, says, &why)
 	}
 	f.out.Versions = append(f.out.Versions, Version{
-		Incident: in.ID, Number: in.Version, Kind: kind, At: f.now,
-		Generation: f.routes.Generation(), Snapshot: in.Clone(),
+		ID: f.NewID(), Incident: in.ID, Number: in.Version, Kind: kind, At: f.now, Author: author, Note: note,
+		Generation: f.routes.Generation(), Snapshot: in.Clone(), Why: why,
 	})
+}
+
+// hear adds who is matched now to those who hear of the incident.
+func (f *folding) hear(in *Incident, why *Why) []string {
+	matched, decisions := f.routes.Decide(in)
+	why.decide(decisions)
+	in.Told = union(in.Told, matched)
+	return in.Told
+}
+
+// tell owes the destination a delivery if it takes the kind.
+func (f *folding) tell(in *Incident, destination string, kind Kind, why *Why) {
+	if !f.routes.Wants(destination, kind) {
+		why.Unwanted = append(why.Unwanted, destination)
+		return
+	}
+	why.Owed = append(why.Owed, destination)
+	f.owe(in, destination, kind)
 }
 
 func (f *folding) owe(in *Incident, destination string, kind Kind) {

@@ -24,7 +24,9 @@ type book struct {
 // fixedRoutes sends everything to the same destinations.
 type fixedRoutes []string
 
-func (r fixedRoutes) Match(*Incident) []string               { return r }
+func (r fixedRoutes) Decide(*Incident) ([]string, []Decision) {
+	return r, []Decision{{Route: "all", Matched: true, To: r}}
+}
 func (r fixedRoutes) Wants(string, Kind) bool                { return true }
 func (r fixedRoutes) Hold(*Incident, time.Time) (Hold, bool) { return Hold{}, false }
 func (r fixedRoutes) Generation() int64                      { return 1 }

@@ -41,15 +41,23 @@ func (f *folding) endHold(in *Incident) {
 		in.Held = hold
 		return
 	}
+	why := Why{Held: in.Held.By}
 	in.Held = Hold{}
 	if in.Grouped != nil && in.Grouped.release(in) {
 		f.version(in, Updated) // the title says by now how many there are
 		return
 	}
-	in.Told = union(in.Told, f.routes.Match(in))
-	for _, destination := range in.Told {
-		if f.routes.Wants(destination, Created) {
-			f.owe(in, destination, Created)
-		}
+	why.Released = f.now
+	for _, destination := range f.hear(in, &why) {
+		f.tell(in, destination, Created, &why)
 	}
+	f.out.Amended = append(f.out.Amended, Amendment{Incident: in.ID, Number: in.Version, Why: why})
+}
+
+// heldBy names what holds the incident's news back.
+func (i *Incident) heldBy() string {
+	if i.Held.By == "" && i.Group != 0 {
+		return "the incident of its group tells of it"
+	}
+	return i.Held.By
 }

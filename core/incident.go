@@ -157,6 +157,11 @@ func (i *Incident) describe(e *Event) {
 	}
 }
 
+// rate takes over an event's severity.
+func (i *Incident) rate(e *Event) {
+	i.Severity, i.SeverityRaw, i.SeverityRule = e.Severity, e.SeverityRaw, e.SeverityRule
+}
+
 // Kind says what a version of an incident tells.
 type Kind string
 
@@ -181,10 +186,14 @@ func (k Kind) Opening() bool { return k == Created || k == Reopened }
 // Version is a change of an incident, kept as it was then: deliveries are
 // rendered from it, however late they are.
 type Version struct {
+	ID         ID
 	Incident   ID
 	Number     int // 1 for the opening
 	Kind       Kind
 	At         time.Time
 	Generation int64     // of the routes that decided who hears of it
 	Snapshot   *Incident // the incident as of this version
+	Author     string    // the person who made it; empty: no person did
+	Note       string    // what they said
+	Why        Why       // who hears of it; not read for deliveries
 }

@@ -60,9 +60,13 @@ type IncidentDetail struct {
 
 // VersionLine is a version without its snapshot.
 type VersionLine struct {
-	Number int
-	Kind   Kind
-	At     time.Time
+	Number     int
+	Kind       Kind
+	At         time.Time
+	Generation int64 // of the routes
+	Author     string
+	Note       string
+	Why        Why
 }
 
 // Tally is how requests or deliveries went over a time.

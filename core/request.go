@@ -37,23 +37,26 @@ type Request struct {
 	Encoding    string      // Content-Encoding of Body, "" for identity
 	Test        bool        // sent to try the path
 	Delivery    DeliveryKey
-	Unverified  bool // its signature could not be judged at the door: no adapter sees it before
+	Unverified  bool   // its signature could not be judged at the door: no adapter sees it before
+	LetIn       string // which rule let its address in
+	Verified    string // how its signature was verified, or why it wasn't
 
-	State      RequestState
-	Code       Code      // why it is quarantined or rejected
-	Reason     string    // the same in words, or why it is ignored
-	Notes      []string  // the adapter's remarks
-	Rejected   []string  // elements of the batch that could not be read
-	Adapter    string    // "name version", of the answer that was applied
-	Attempt    int       // calls that reached a ready adapter
-	NextAt     time.Time // when an open request is due for the sweep
-	AppliedTo  int       // so many of its events are applied
-	AppliedOf  string    // SHA-256 in hex of the event list that AppliedTo counts in
-	Incidents  []ID      // those that its events touched, 100 at most
-	Total      int       // how many its events touched
-	Fallback   ID        // the fallback incident that stands for it while nobody can read it
-	FallbackOf Code      // what that incident was raised for
-	Duplicates int       // repeats that were recognised
+	State       RequestState
+	Code        Code      // why it is quarantined or rejected
+	Reason      string    // the same in words, or why it is ignored
+	Notes       []string  // the adapter's remarks
+	Rejected    []string  // elements of the batch that could not be read
+	Adapter     string    // "name version", of the answer that was applied
+	AdapterHash string    // SHA-256 in hex of its file, as pinned
+	Attempt     int       // calls that reached a ready adapter
+	NextAt      time.Time // when an open request is due for the sweep
+	AppliedTo   int       // so many of its events are applied
+	AppliedOf   string    // SHA-256 in hex of the event list that AppliedTo counts in
+	Incidents   []ID      // those that its events touched, 100 at most
+	Total       int       // how many its events touched
+	Fallback    ID        // the fallback incident that stands for it while nobody can read it
+	FallbackOf  Code      // what that incident was raised for
+	Duplicates  int       // repeats that were recognised
 }
 
 // DeliveryKey recognises a repeated delivery. Both hashes are the first 16

@@ -74,6 +74,9 @@ func (f *folding) expire(w Waking, in *Incident, effect Effect) {
 			slot.Open, slot.Changed = 0, true
 			// What is reported from now on is newer than this.
 			slot.LastOp, slot.LastReceivedAt = sdk.Resolve, f.now
+			if ref.Kind == KeySlot {
+				slot.remember(Mark{Op: sdk.Resolve, Request: slot.LastRequest, Index: slot.LastIndex + 1})
+			}
 		}
 	}
 	f.remark(in, sdk.Resolve, effect)

@@ -30,6 +30,7 @@ func (l *line) send(working context.Context, dest *core.Destination, lane core.L
 	m := core.Message{
 		ID: next.Delivery.MessageID(), Destination: l.id, Kind: try.Kind, At: version.At,
 		Now: cfg.Now(), Attempt: next.Delivery.Attempt + 1, Incident: version.Snapshot,
+		Author: version.Author, Note: version.Note,
 	}
 	if dest.Memory {
 		if m.Memory, err = cfg.Store.Memory(reading, next.Delivery.Incident, l.id); err != nil {

@@ -239,6 +239,29 @@ func (t *Tree) Explain(in *core.Incident) []Decision {
 	return append(decisions, rule)
 }
 
+// Decide lists the destinations that hear of the incident, as Match does, and
+// what decided it.
+func (t *Tree) Decide(in *core.Incident) ([]string, []core.Decision) {
+	if in.Integration == core.SelfIntegration {
+		to := t.somebody()
+		return to, []core.Decision{{Matched: true, Reason: "what the gateway tells of itself asks no route", To: to}}
+	}
+	var matched []string
+	explained := t.Explain(in)
+	decisions := make([]core.Decision, len(explained))
+	for i, d := range explained {
+		decisions[i] = core.Decision{Route: d.Route, Matched: d.Matched, Reason: d.Reason, To: d.To}
+		if d.Err != nil {
+			t.log.Warn("route condition failed, taken as a match", "route", d.Route, "incident", in.Name(), "err", d.Err)
+			decisions[i].Reason = "its condition failed, which counts as a match: " + d.Err.Error()
+		}
+		if d.Matched {
+			matched = merge(matched, d.To)
+		}
+	}
+	return matched, decisions
+}
+
 // Wants reports whether the destination takes versions of this kind. One that
 // is no longer configured takes all: what it is owed waits for its return.
 func (t *Tree) Wants(destination string, kind core.Kind) bool {

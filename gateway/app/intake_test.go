@@ -41,7 +41,9 @@ type rig struct {
 
 type everywhere struct{}
 
-func (everywhere) Match(*core.Incident) []string                    { return []string{"webhook/ops"} }
+func (everywhere) Decide(*core.Incident) ([]string, []core.Decision) {
+	return []string{"webhook/ops"}, nil
+}
 func (everywhere) Wants(string, core.Kind) bool                     { return true }
 func (everywhere) Hold(*core.Incident, time.Time) (core.Hold, bool) { return core.Hold{}, false }
 func (everywhere) Generation() int64                                { return 1 }

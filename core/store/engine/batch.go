@@ -198,7 +198,7 @@ func (b *batch) fold(ctx context.Context) error {
 		return err
 	}
 	w.Created, w.Changed, w.Timeline = folded.Created, folded.Changed, folded.Timeline
-	w.Versions, w.Deliveries = folded.Versions, folded.Deliveries
+	w.Versions, w.Deliveries, w.Amended = folded.Versions, folded.Deliveries, folded.Amended
 	if err := b.number(ctx, w, gated.Incidents); err != nil {
 		return fmt.Errorf("draw incident numbers: %w", err)
 	}
@@ -350,6 +350,7 @@ func (b *batch) wake(gated Gated, folded *core.Folded) {
 		folded.Timeline = append(folded.Timeline, woken.Timeline...)
 		folded.Versions = append(folded.Versions, woken.Versions...)
 		folded.Deliveries = append(folded.Deliveries, woken.Deliveries...)
+		folded.Amended = append(folded.Amended, woken.Amended...)
 	}
 }
 

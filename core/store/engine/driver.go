@@ -189,6 +189,7 @@ type Writes struct {
 	Timeline   []core.TimelineEntry
 	Versions   []core.Version
 	Deliveries []core.Delivery
+	Amended    []core.Amendment
 	Requests   []Count // per integration and hour
 	Attempts   []Count // per destination and hour
 	Refusals   []Refused

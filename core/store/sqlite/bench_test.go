@@ -59,7 +59,9 @@ type load struct {
 	owed   chan struct{} // rings when something is owed
 }
 
-func (l *load) Match(*core.Incident) []string                    { return []string{"webhook/pager"} }
+func (l *load) Decide(*core.Incident) ([]string, []core.Decision) {
+	return []string{"webhook/pager"}, nil
+}
 func (l *load) Wants(string, core.Kind) bool                     { return true }
 func (l *load) Hold(*core.Incident, time.Time) (core.Hold, bool) { return core.Hold{}, false }
 func (l *load) Generation() int64                                { return 1 }

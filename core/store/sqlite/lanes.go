@@ -93,10 +93,10 @@ func (db *DB) Parked(ctx context.Context, destination string, after core.ID, lim
 func (db *DB) Version(ctx context.Context, incident core.ID, number int) (core.Version, error) {
 	v := core.Version{Incident: incident, Number: number}
 	err := db.read(ctx, func(c *conn) error {
-		found, err := c.query(`SELECT kind, at, generation, snapshot FROM incident_version WHERE incident_id = ? AND number = ?`).
+		found, err := c.query(`SELECT kind, at, generation, author, note, snapshot FROM incident_version WHERE incident_id = ? AND number = ?`).
 			id(incident).num(number).one(func(r *row) error {
 			var err error
-			v.Kind, v.At, v.Generation = core.Kind(r.text()), r.when(), r.int()
+			v.Kind, v.At, v.Generation, v.Author, v.Note = core.Kind(r.text()), r.when(), r.int(), r.text(), r.text()
 			v.Snapshot, err = engine.DecodeSnapshot(r.raw())
 			return err
 		})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bellcrank.example/core"
+	"bellcrank.example/core/store/engine"
 	"bellcrank.example/sdk"
 )
 
@@ -121,13 +122,14 @@ func (db *DB) Incident(ctx context.Context, number int64) (core.IncidentDetail, 
 }
 
 func readTimeline(c *conn, d *core.IncidentDetail) error {
-	err := c.query(`SELECT id, tenant_id, incident_id, request_id, idx, action, effect, at, occurred_at, severity, title
+	err := c.query(`SELECT id, tenant_id, incident_id, request_id, idx, action, effect, at, occurred_at, severity, rule,
+		author, note, title
 		FROM event WHERE incident_id = ? ORDER BY id DESC LIMIT ?`).id(d.Incident.ID).num(detailLength).
 		each(func(r *row) error {
 			d.Timeline = append(d.Timeline, core.TimelineEntry{
 				ID: r.id(), Tenant: r.int(), Incident: r.id(), Request: r.id(), Index: r.num(),
 				Action: sdk.Action(r.text()), Effect: core.Effect(r.text()), At: r.when(), OccurredAt: r.when(),
-				Severity: severity(r), Title: r.text(),
+				Severity: severity(r), Rule: r.text(), Author: r.text(), Note: r.text(), Title: r.text(),
 			})
 			return nil
 		})
@@ -136,10 +138,15 @@ func readTimeline(c *conn, d *core.IncidentDetail) error {
 }
 
 func readVersions(c *conn, d *core.IncidentDetail) error {
-	err := c.query(`SELECT number, kind, at FROM incident_version WHERE incident_id = ? ORDER BY number DESC LIMIT ?`).
+	err := c.query(`SELECT number, kind, at, generation, author, note, why FROM incident_version WHERE incident_id = ? ORDER BY number DESC LIMIT ?`).
 		id(d.Incident.ID).num(detailLength).each(func(r *row) error {
-		d.Versions = append(d.Versions, core.VersionLine{Number: r.num(), Kind: core.Kind(r.text()), At: r.when()})
-		return nil
+		v := core.VersionLine{
+			Number: r.num(), Kind: core.Kind(r.text()), At: r.when(), Generation: r.int(), Author: r.text(), Note: r.text(),
+		}
+		var err error
+		v.Why, err = engine.DecodeWhy(r.raw())
+		d.Versions = append(d.Versions, v)
+		return err
 	})
 	slices.Reverse(d.Versions)
 	return err

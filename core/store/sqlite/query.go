@@ -92,6 +92,14 @@ func (q *query) blob(v []byte) *query {
 	return q
 }
 
+// bytes binds NULL for none.
+func (q *query) bytes(v []byte) *query {
+	if len(v) == 0 {
+		return q.null()
+	}
+	return q.blob(v)
+}
+
 // hash binds NULL for no hash.
 func (q *query) hash(v [16]byte) *query {
 	if v == [16]byte{} {
@@ -179,6 +187,12 @@ func (r *row) hash() (h [16]byte) {
 func (r *row) raw() []byte {
 	r.n++
 	return r.stmt.ColumnRawText(r.n - 1)
+}
+
+// bytes is valid until the next step.
+func (r *row) bytes() []byte {
+	r.n++
+	return r.stmt.ColumnRawBlob(r.n - 1)
 }
 
 func (r *row) addr() netip.Addr {

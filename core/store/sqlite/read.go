@@ -40,8 +40,8 @@ func (db *DB) read(ctx context.Context, fn func(c *conn) error) error {
 }
 
 const requestColumns = `id, tenant_id, integration, key_id, received_at, source, method, path, query, encoding, test,
-delivery_id, delivery_body, state, code, reason, notes, rejected, adapter, attempt, next_at, applied_to, applied_of,
-incidents, total, fallback, fallback_of, duplicates, unverified, header`
+delivery_id, delivery_body, let_in, state, code, reason, notes, rejected, adapter, adapter_hash, attempt, next_at,
+applied_to, applied_of, incidents, total, fallback, fallback_of, duplicates, unverified, verified, header`
 
 const (
 	selectRequest = `SELECT ` + requestColumns + ` FROM request`
@@ -54,10 +54,11 @@ func readRequest(r *row) *core.Request {
 		ID: r.id(), Tenant: r.int(), Integration: r.text(), KeyID: r.text(), ReceivedAt: r.when(), Source: r.addr(),
 		Method: r.text(), Path: r.text(), Query: r.text(), Encoding: r.text(), Test: r.flag(),
 		Delivery: core.DeliveryKey{ID: r.hash(), Body: r.hash()},
+		LetIn:    r.text(),
 		State:    core.RequestState(r.text()), Code: core.Code(r.text()), Reason: r.text(),
-		Notes: r.strings(), Rejected: r.strings(), Adapter: r.text(), Attempt: r.num(), NextAt: r.when(),
+		Notes: r.strings(), Rejected: r.strings(), Adapter: r.text(), AdapterHash: r.text(), Attempt: r.num(), NextAt: r.when(),
 		AppliedTo: r.num(), AppliedOf: r.text(), Incidents: r.ids(), Total: r.num(),
-		Fallback: r.id(), FallbackOf: core.Code(r.text()), Duplicates: r.num(), Unverified: r.flag(),
+		Fallback: r.id(), FallbackOf: core.Code(r.text()), Duplicates: r.num(), Unverified: r.flag(), Verified: r.text(),
 	}
 	var err error
 	out.Header, err = engine.DecodeHeader(r.text())
@@ -117,7 +118,7 @@ func readDelivery(r *row) core.Delivery {
 const highWater = `SELECT max(ifnull((SELECT max(id) FROM request), 0), ifnull((SELECT max(id) FROM incident), 0),
 ifnull((SELECT max(id) FROM event), 0), ifnull((SELECT max(id) FROM delivery), 0),
 ifnull((SELECT max(id) FROM attempt), 0), ifnull((SELECT max(id) FROM refusal), 0),
-ifnull((SELECT max(id) FROM silence), 0))`
+ifnull((SELECT max(id) FROM silence), 0), ifnull((SELECT max(id) FROM incident_version), 0))`
 
 // HighWater returns the greatest id that is stored.
 func (db *DB) HighWater(ctx context.Context) (id core.ID, err error) {

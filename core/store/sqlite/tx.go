@@ -104,7 +104,7 @@ func (t tx) claim(c engine.Claim, out *engine.Gated) error {
 }
 
 const selectSlot = `SELECT open_incident, last_incident, last_op, last_request, last_index, last_source_at, last_received_at,
-transitions FROM dedup_slot WHERE tenant_id = ? AND integration = ? AND kind = ? AND hash = ?`
+transitions, marks FROM dedup_slot WHERE tenant_id = ? AND integration = ? AND kind = ? AND hash = ?`
 
 func (t tx) loadSlot(ref core.SlotRef, out *engine.Gated) error {
 	if out.Slots[ref] != nil {
@@ -118,7 +118,7 @@ func (t tx) loadSlot(ref core.SlotRef, out *engine.Gated) error {
 				Open: r.id(), Last: r.id(), LastOp: sdk.Action(r.text()), LastRequest: r.id(), LastIndex: r.num(),
 				LastSourceAt: r.when(), LastReceivedAt: r.when(), Transitions: r.times(),
 			}
-			return nil
+			return engine.DecodeMarks(r.bytes(), slot)
 		})
 	if err != nil || !found {
 		return err

@@ -31,20 +31,20 @@ func (t tx) Write(_ context.Context, w *engine.Writes) error {
 }
 
 const insertRequest = `INSERT INTO request (id, tenant_id, integration, key_id, received_at, source, method, path, query,
-encoding, test, delivery_id, delivery_body, header, deflated, body, state, code, reason, notes, rejected, adapter, attempt,
-next_at, applied_to, applied_of, incidents, total, fallback, fallback_of, unverified)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+encoding, test, delivery_id, delivery_body, let_in, header, deflated, body, state, code, reason, notes, rejected, adapter,
+adapter_hash, attempt, next_at, applied_to, applied_of, incidents, total, fallback, fallback_of, unverified, verified)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-const updateRequest = `UPDATE request SET state = ?, code = ?, reason = ?, notes = ?, rejected = ?, adapter = ?, attempt = ?,
-next_at = ?, applied_to = ?, applied_of = ?, incidents = ?, total = ?, fallback = ?, fallback_of = ?,
-unverified = ? WHERE id = ?`
+const updateRequest = `UPDATE request SET state = ?, code = ?, reason = ?, notes = ?, rejected = ?, adapter = ?, adapter_hash = ?,
+attempt = ?, next_at = ?, applied_to = ?, applied_of = ?, incidents = ?, total = ?, fallback = ?, fallback_of = ?,
+unverified = ?, verified = ? WHERE id = ?`
 
 func (t tx) writeRequests(w *engine.Writes) error {
 	for _, r := range w.Inserted {
 		q := t.query(insertRequest).
 			id(r.ID).int(r.Tenant).text(r.Integration).text(r.KeyID).when(r.ReceivedAt).text(addrText(r.Request)).
 			text(r.Method).text(r.Path).text(r.Query).text(r.Encoding).flag(r.Test).
-			hash(r.Delivery.ID).hash(r.Delivery.Body).text(engine.EncodeHeader(r.Header)).flag(r.Deflate).blob(r.Body)
+			hash(r.Delivery.ID).hash(r.Delivery.Body).text(r.LetIn).text(engine.EncodeHeader(r.Header)).flag(r.Deflate).blob(r.Body)
 		if err := bindProgress(q, r.Request).exec(); err != nil {
 			return err
 		}
@@ -72,17 +72,17 @@ func addrText(r *core.Request) string {
 // bindProgress binds what changes on a request.
 func bindProgress(q *query, r *core.Request) *query {
 	return q.text(string(r.State)).text(string(r.Code)).text(r.Reason).
-		text(engine.EncodeList(r.Notes)).text(engine.EncodeList(r.Rejected)).text(r.Adapter).num(r.Attempt).
+		text(engine.EncodeList(r.Notes)).text(engine.EncodeList(r.Rejected)).text(r.Adapter).text(r.AdapterHash).num(r.Attempt).
 		when(r.NextAt).num(r.AppliedTo).text(r.AppliedOf).text(engine.EncodeList(r.Incidents)).num(r.Total).
-		id(r.Fallback).text(string(r.FallbackOf)).flag(r.Unverified)
+		id(r.Fallback).text(string(r.FallbackOf)).flag(r.Unverified).text(r.Verified)
 }
 
 const upsertSlot = `INSERT INTO dedup_slot (tenant_id, integration, kind, hash, open_incident, last_incident, last_op,
-last_request, last_index, last_source_at, last_received_at, transitions, touched) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+last_request, last_index, last_source_at, last_received_at, transitions, marks, touched) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET open_incident = excluded.open_incident, last_incident = excluded.last_incident,
 last_op = excluded.last_op, last_request = excluded.last_request, last_index = excluded.last_index,
 last_source_at = excluded.last_source_at, last_received_at = excluded.last_received_at,
-transitions = excluded.transitions, touched = excluded.touched`
+transitions = excluded.transitions, marks = excluded.marks, touched = excluded.touched`
 
 func (t tx) writeSlots(w *engine.Writes) error {
 	for ref, s := range w.Slots {
@@ -91,7 +91,8 @@ func (t tx) writeSlots(w *engine.Writes) error {
 		}
 		err := t.query(upsertSlot).int(ref.Tenant).text(ref.Integration).num(int(ref.Kind)).blob(ref.Hash[:]).
 			id(s.Open).id(s.Last).text(string(s.LastOp)).id(s.LastRequest).num(s.LastIndex).
-			when(s.LastSourceAt).when(s.LastReceivedAt).text(engine.EncodeTimes(s.Transitions)).when(w.Now).exec()
+			when(s.LastSourceAt).when(s.LastReceivedAt).text(engine.EncodeTimes(s.Transitions)).
+			bytes(engine.EncodeMarks(s)).when(w.Now).exec()
 		if err != nil {
 			return err
 		}
@@ -151,14 +152,14 @@ func bindIncident(q *query, in *core.Incident) *query {
 }
 
 const insertEvent = `INSERT INTO event (id, tenant_id, incident_id, request_id, idx, action, effect, at, occurred_at,
-severity, title) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+severity, rule, author, note, title) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 func (t tx) writeTimeline(w *engine.Writes) error {
 	for i := range w.Timeline {
 		e := &w.Timeline[i]
 		err := t.query(insertEvent).id(e.ID).int(e.Tenant).id(e.Incident).id(e.Request).num(e.Index).
 			text(string(e.Action)).text(string(e.Effect)).when(e.At).when(e.OccurredAt).
-			text(string(e.Severity)).text(e.Title).exec()
+			text(string(e.Severity)).text(e.Rule).text(e.Author).text(e.Note).text(e.Title).exec()
 		if err != nil {
 			return err
 		}
@@ -166,8 +167,8 @@ func (t tx) writeTimeline(w *engine.Writes) error {
 	return nil
 }
 
-const insertVersion = `INSERT INTO incident_version (tenant_id, incident_id, number, kind, at, generation, snapshot)
-VALUES (?, ?, ?, ?, ?, ?, ?)`
+const insertVersion = `INSERT INTO incident_version (id, tenant_id, incident_id, number, kind, at, generation, author, note, why,
+snapshot) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 func (t tx) writeVersions(w *engine.Writes) error {
 	for i := range w.Versions {
@@ -176,8 +177,16 @@ func (t tx) writeVersions(w *engine.Writes) error {
 		if err != nil {
 			return err
 		}
-		err = t.query(insertVersion).int(v.Snapshot.Tenant).id(v.Incident).num(v.Number).text(string(v.Kind)).
-			when(v.At).int(v.Generation).text(string(snapshot)).exec()
+		err = t.query(insertVersion).id(v.ID).int(v.Snapshot.Tenant).id(v.Incident).num(v.Number).text(string(v.Kind)).
+			when(v.At).int(v.Generation).text(v.Author).text(v.Note).text(engine.EncodeWhy(v.Why)).text(string(snapshot)).exec()
+		if err != nil {
+			return err
+		}
+	}
+	for i := range w.Amended {
+		a := &w.Amended[i]
+		err := t.query(`UPDATE incident_version SET why = ? WHERE incident_id = ? AND number = ?`).
+			text(engine.EncodeWhy(a.Why)).id(a.Incident).num(a.Number).exec()
 		if err != nil {
 			return err
 		}

@@ -158,15 +158,15 @@ func (f *fixture) advance(d time.Duration) {
 	f.now = f.now.Add(d)
 }
 
-// Match makes *fixture core.Routes: every incident goes to the same
+// Decide makes *fixture core.Routes: every incident goes to the same
 // destinations.
-func (f *fixture) Match(in *core.Incident) []string {
+func (f *fixture) Decide(in *core.Incident) ([]string, []core.Decision) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.poor != "" && in.Title == f.poor {
 		panic("no route for this")
 	}
-	return slices.Clone(f.match)
+	return slices.Clone(f.match), []core.Decision{{Route: "all", Matched: true, To: slices.Clone(f.match)}}
 }
 
 // Wants makes *fixture core.Routes.

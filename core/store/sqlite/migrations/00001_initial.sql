@@ -24,6 +24,9 @@ CREATE TABLE request (
     notes         TEXT NOT NULL,
     rejected      TEXT NOT NULL,
     adapter       TEXT NOT NULL,
+    adapter_hash  TEXT NOT NULL,
+    let_in        TEXT NOT NULL,
+    verified      TEXT NOT NULL,
     attempt       INTEGER NOT NULL,
     next_at       INTEGER,
     applied_to    INTEGER NOT NULL,
@@ -67,6 +70,7 @@ CREATE TABLE dedup_slot (
     last_source_at   INTEGER,
     last_received_at INTEGER,
     transitions      TEXT NOT NULL,
+    marks            BLOB,
     touched          INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, integration, kind, hash)
 ) STRICT, WITHOUT ROWID;
@@ -122,6 +126,9 @@ CREATE TABLE event (
     at          INTEGER NOT NULL,
     occurred_at INTEGER,
     severity    TEXT NOT NULL,
+    rule        TEXT NOT NULL, -- that gave the severity
+    author      TEXT NOT NULL, -- a person; '' for everything else
+    note        TEXT NOT NULL, -- what they said
     title       TEXT NOT NULL
 ) STRICT;
 CREATE INDEX event_timeline ON event (incident_id, id);
@@ -134,6 +141,9 @@ CREATE TABLE incident_version (
     kind        TEXT NOT NULL,
     at          INTEGER NOT NULL,
     generation  INTEGER NOT NULL,
+    author      TEXT NOT NULL,
+    note        TEXT NOT NULL,
+    why         TEXT NOT NULL, -- who hears of it, and what decided so
     snapshot    TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX incident_version_number ON incident_version (incident_id, number);

@@ -1,0 +1,50 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"bellcrank.example/core"
+)
+
+// why is core.Why as JSON, as incident_version keeps it.
+type why struct {
+	Decisions []decision `json:"routes,omitempty"`
+	Omitted   int        `json:"omitted,omitempty"`
+	Held      string     `json:"held,omitempty"`
+	Released  int64      `json:"released,omitempty"` // microseconds
+	Owed      []string   `json:"owed,omitempty"`
+	Unwanted  []string   `json:"unwanted,omitempty"`
+}
+
+type decision struct {
+	Route   string   `json:"route,omitempty"`
+	Matched bool     `json:"matched,omitempty"`
+	Reason  string   `json:"reason,omitempty"`
+	To      []string `json:"to,omitempty"`
+}
+
+// EncodeWhy returns what decided a version as JSON.
+func EncodeWhy(w core.Why) string {
+	out := why{
+		Omitted: w.Omitted, Held: w.Held, Released: Micros(w.Released), Owed: w.Owed, Unwanted: w.Unwanted,
+	}
+	for _, d := range w.Decisions {
+		out.Decisions = append(out.Decisions, decision(d))
+	}
+	raw, _ := json.Marshal(out) // strings and numbers can't fail
+	return string(raw)
+}
+
+// DecodeWhy returns what EncodeWhy has written.
+func DecodeWhy(raw []byte) (core.Why, error) {
+	var w why
+	if err := json.Unmarshal(raw, &w); err != nil {
+		return core.Why{}, fmt.Errorf("decode what decided a version: %w", err)
+	}
+	out := core.Why{Omitted: w.Omitted, Held: w.Held, Released: Time(w.Released), Owed: w.Owed, Unwanted: w.Unwanted}
+	for _, d := range w.Decisions {
+		out.Decisions = append(out.Decisions, core.Decision(d))
+	}
+	return out, nil
+}
