@@ -10,7 +10,7 @@ destination "slack" "ops" {
   settings {
     token    = env("SLACK_TOKEN")      # a bot's, with the scope chat:write
     channel  = "C0123456789"           # its id; the bot must be a member
-    changes  = "both"                  # default; or update, or thread
+    changes  = "both"                  # default; or update, or note
     mentions = ["here", "S0123456"]    # default: nobody
     api_url  = "https://slack.com/api" # default
     title    = "${incident.id} ${change.kind}: ${incident.title}"
@@ -46,6 +46,36 @@ destination "runframe" "incidents" {
   }
 }
 
+destination "discord" "ops" {
+  settings {
+    url      = env("DISCORD_WEBHOOK_URL")
+    mentions = ["here", "role:1203456789"] # default: nobody
+    changes  = "both"                      # default; or update, or note
+    title    = "${incident.severity}: ${incident.title}"
+    text     = incident.description
+  }
+}
+
+destination "mattermost" "ops" {
+  settings {
+    url      = env("MATTERMOST_WEBHOOK_URL")
+    channel  = "incidents"        # default: the webhook's own
+    username = "bellcrank"        # default: the webhook's own
+    mentions = ["channel", "sre"] # default: nobody
+    ca       = env("CA_PEM")      # default: the system's authorities
+    title    = "${incident.severity}: ${incident.title}"
+    text     = incident.description
+  }
+}
+
+destination "teams" "ops" {
+  settings {
+    url   = env("TEAMS_WORKFLOW_URL")
+    title = "${incident.severity}: ${incident.title}"
+    text  = incident.description
+  }
+}
+
 destination "webhook" "crm" {
   settings {
     url             = "https://crm.example.com/hooks/incidents"
@@ -70,5 +100,8 @@ route "page" {
 }
 
 route "rest" {
-  to = [destination.slack.ops, destination.slack.news, destination.webhook.crm, destination.log.audit]
+  to = [
+    destination.slack.ops, destination.slack.news, destination.discord.ops, destination.mattermost.ops,
+    destination.teams.ops, destination.webhook.crm, destination.log.audit,
+  ]
 }

@@ -60,7 +60,7 @@ var rooms = map[string][]string{
 	"core/pluginhost":      {"core", "sdk", "sdk/client", "go-plugin", "grpc", "hclog"},
 	"core/pluginhost/*":    {"sdk", "sdk/serve", "go-plugin", "grpc"}, // plugins that its tests build
 	"core/destination":     {"core", "sdk", "core/destination/*"},
-	"core/destination/*":   {"core", "sdk", "core/destination/transport", "core/destination/wording"},
+	"core/destination/*":   {"core", "sdk", "core/destination/transport", "core/destination/wording", "core/destination/board"},
 	"core/store":           {"core", "sdk", "core/store/engine", "core/store/sqlite", "core/store/postgres", "core/intake", "core/dispatch", "core/health"},
 	"core/store/engine":    {"core", "sdk", "core/intake", "core/dispatch", "core/health"},
 	"core/store/sqlite":    {"core", "sdk", "core/store/engine", "core/intake", "core/dispatch", "core/health", "sqlite"},

@@ -23,7 +23,7 @@ type Settings struct {
 	RoutingKey string            `json:"routing_key" required:"true" secret:"true" doc:"The integration key of a service's Events API v2 integration."`
 	Severities map[string]string `json:"severities" doc:"PagerDuty's word for each of ours; by default Critical is critical, High error, Medium warning, Low and Pre-emptive info."`
 	URL        string            `json:"url" default:"https://events.pagerduty.com/v2/enqueue" doc:"Where events go; accounts of the EU have https://events.eu.pagerduty.com/v2/enqueue."`
-	wording.Settings
+	wording.Texts
 }
 
 // Sender sends events to one integration.

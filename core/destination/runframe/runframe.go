@@ -22,7 +22,7 @@ import (
 type Settings struct {
 	URL string `json:"url" required:"true" secret:"true" doc:"The webhook with its routing key: https://api.runframe.io/webhooks/KEY."`
 	CA  string `json:"ca" doc:"PEM certificates of the authorities to trust instead of the system's."`
-	wording.Settings
+	wording.Texts
 }
 
 // Events are the kinds that Runframe can take: it opens an incident for

@@ -61,15 +61,14 @@ func (s *Sender) message(m core.Message, fresh bool) message {
 
 // note makes what goes into the thread: one line. An escalation and a return
 // are shown to the channel as well, as they call people.
-func (s *Sender) note(m core.Message, at place) message {
+func (s *Sender) note(m core.Message) message {
 	line := escaped(s.words.Title(m), maxTop)
 	called := s.called(m)
 	if called != "" {
 		line = called + " " + line
 	}
 	return message{
-		Channel: at.Channel, ThreadTS: at.TS, Text: line,
-		Broadcast: m.Kind == core.Escalated || m.Kind == core.Reopened,
+		Text: line, Broadcast: m.Kind == core.Escalated || m.Kind == core.Reopened,
 	}
 }
 
@@ -141,32 +140,8 @@ func mention(who string) string {
 	return ""
 }
 
-// calls finds what Slack may take for a call to many.
-var calls = regexp.MustCompile(`(?i)@(here|channel|everyone)`)
-
-// escaped makes a text harmless and n characters long at most. Markup and
-// mentions begin with a < that isn't escaped; a word joiner after an @ keeps
-// the rest from calling anybody.
+// escaped makes a text harmless and n characters long at most: markup and
+// mentions begin with a < that isn't escaped.
 func escaped(s string, n int) string {
-	s = calls.ReplaceAllString(wording.Cut(strings.ToValidUTF8(s, "\uFFFD"), n), "@\u2060$1")
-	var b strings.Builder
-	length := 0
-	for _, r := range s {
-		part := string(r)
-		switch {
-		case r == '&':
-			part = "&amp;"
-		case r == '<':
-			part = "&lt;"
-		case r == '>':
-			part = "&gt;"
-		case r < ' ' && r != '\n' && r != '\t':
-			part = " "
-		}
-		if length += len([]rune(part)); length > n {
-			break
-		}
-		b.WriteString(part)
-	}
-	return b.String()
+	return wording.Escaping{'&': "&amp;", '<': "&lt;", '>': "&gt;"}.Escape(s, n)
 }

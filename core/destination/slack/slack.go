@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"bellcrank.example/core"
+	"bellcrank.example/core/destination/board"
 	"bellcrank.example/core/destination/transport"
 	"bellcrank.example/core/destination/wording"
 	"bellcrank.example/sdk"
@@ -25,10 +26,10 @@ type Settings struct {
 	URL      string   `json:"url" secret:"true" doc:"An incoming webhook's URL; instead of token and channel."`
 	Token    string   `json:"token" secret:"true" doc:"A bot's token (xoxb-) with the scope chat:write; with channel, instead of url."`
 	Channel  string   `json:"channel" doc:"The channel's id, such as C0123456789; with token."`
-	Changes  string   `json:"changes" default:"both" enum:"both,update,thread" doc:"With token: a change updates the incident's message, is written into its thread, or both."`
 	Mentions []string `json:"mentions" doc:"Who is called when an incident opens, reopens or escalates: here, channel, or ids of users (U…, W…) and user groups (S…)."`
 	APIURL   string   `json:"api_url" default:"https://slack.com/api" doc:"Where the API is; GovSlack has one of its own."`
-	wording.Settings
+	board.Style
+	wording.Texts
 }
 
 // patience is for the rest of an answer: with a bot's token it says there what
@@ -83,54 +84,42 @@ func (s Settings) check() error {
 	return nil
 }
 
-// Send posts, or updates and threads, once.
+// Send posts, or updates and notes in the thread, once.
 func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
 	if s.settings.URL != "" {
 		return s.client.Post(ctx, s.settings.URL, nil, s.message(m, true)).Answer
 	}
-	known := place{}
-	if m.Memory == "" || json.Unmarshal([]byte(m.Memory), &known) != nil || known.TS == "" {
-		return s.post(ctx, m)
-	}
-	return s.change(ctx, m, known)
+	return s.settings.Style.Send(ctx, bot{s}, m)
 }
 
-// post writes the incident's own message and remembers where it is.
-func (s *Sender) post(ctx context.Context, m core.Message) core.Answer {
-	body := s.message(m, true)
-	body.Channel = s.settings.Channel
-	reply, at := s.call(ctx, "chat.postMessage", body)
+// bot is what a token can do.
+type bot struct{ *Sender }
+
+// Post writes the incident's own message and remembers where it is.
+func (b bot) Post(ctx context.Context, m core.Message) core.Answer {
+	body := b.message(m, true)
+	body.Channel = b.settings.Channel
+	answer, at := b.call(ctx, "chat.postMessage", body)
 	if at.TS != "" {
-		// Two texts in a struct can't fail to encode.
-		memory, _ := json.Marshal(at)
-		reply.Remember = string(memory)
+		answer.Remember = at.Channel + " " + at.TS
 	}
-	return reply
+	return answer
 }
 
-// change brings the incident's message up to date, and writes what has
-// happened into its thread. A message that somebody has deleted is written
-// anew.
-func (s *Sender) change(ctx context.Context, m core.Message, at place) core.Answer {
-	if s.settings.Changes != "thread" {
-		body := s.message(m, false)
-		body.Channel, body.TS = at.Channel, at.TS
-		reply, _ := s.call(ctx, "chat.update", body)
-		if class, _ := reply.Classify(m.Now); class != core.NoFault {
-			if errors.Is(reply.Err, errGone) {
-				return s.post(ctx, m)
-			}
-			return reply
-		}
-		if s.settings.Changes == "update" {
-			return reply
-		}
-	}
-	reply, _ := s.call(ctx, "chat.postMessage", s.note(m, at))
-	if errors.Is(reply.Err, errGone) {
-		return s.post(ctx, m)
-	}
-	return reply
+// Update brings the incident's message up to date.
+func (b bot) Update(ctx context.Context, m core.Message) core.Answer {
+	body := b.message(m, false)
+	body.Channel, body.TS, _ = strings.Cut(m.Memory, " ")
+	answer, _ := b.call(ctx, "chat.update", body)
+	return answer
+}
+
+// Note writes into the message's thread.
+func (b bot) Note(ctx context.Context, m core.Message) core.Answer {
+	body := b.note(m)
+	body.Channel, body.ThreadTS, _ = strings.Cut(m.Memory, " ")
+	answer, _ := b.call(ctx, "chat.postMessage", body)
+	return answer
 }
 
 // place is where a message is.
@@ -138,9 +127,6 @@ type place struct {
 	Channel string `json:"channel"`
 	TS      string `json:"ts"`
 }
-
-// errGone means that there is no such message any more.
-var errGone = errors.New("message_not_found")
 
 // call calls a method of the Web API. Slack answers 200 whatever came of it,
 // https://docs.slack.dev/apis/web-api/; the words of its errors are those of
@@ -164,7 +150,7 @@ func (s *Sender) call(ctx context.Context, method string, body message) (core.An
 		reply.Fault = fault(said.Error)
 		reply.Err = fmt.Errorf("%s: %s", method, wording.Cut(wording.Line(cmp.Or(said.Error, "no reason given")), 200))
 		if slices.Contains([]string{"message_not_found", "thread_not_found", "cant_update_message", "edit_window_closed"}, said.Error) {
-			reply.Err = fmt.Errorf("%s: %w", method, errGone)
+			reply.Err = fmt.Errorf("%s: %w", method, board.ErrGone)
 		}
 		return reply.Answer, place{}
 	}

@@ -99,10 +99,10 @@ func TestABotKeepsOneMessagePerIncidentUpToDate(t *testing.T) {
 }
 
 func TestChangesGoWhereTheOperatorWants(t *testing.T) {
-	for changes, want := range map[string]string{"update": "/api/chat.update", "thread": "/api/chat.postMessage"} {
+	for changes, want := range map[string]string{"update": "/api/chat.update", "note": "/api/chat.postMessage"} {
 		vendor := destinationtest.NewVendor(t, api)
 		m := destinationtest.Message(core.ResolvedKind)
-		m.Memory = `{"channel":"C1","ts":"1.2"}`
+		m.Memory = "C1 1.2"
 		destinationtest.Send(t, newBot(t, vendor.URL, map[string]any{"changes": changes}), m)
 		if got := vendor.Requests(); len(got) != 1 || got[0].Path != want {
 			t.Errorf("changes = %s: %d calls, want one of %s", changes, len(got), want)
@@ -120,7 +120,7 @@ func TestAMessageThatWasDeletedIsPostedAnew(t *testing.T) {
 		api(w, r)
 	})
 	m := destinationtest.Message(core.AckedKind)
-	m.Memory = `{"channel":"C1","ts":"1.2"}`
+	m.Memory = "C1 1.2"
 	a := destinationtest.Send(t, newBot(t, vendor.URL, nil), m)
 	if a.Fault != core.NoFault || a.Err != nil || !strings.Contains(a.Remember, "1795508400.000100") {
 		t.Errorf("answer %+v, want a new message, remembered", a)

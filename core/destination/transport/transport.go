@@ -106,6 +106,11 @@ func NewPost(ctx context.Context, url string, body []byte) (*http.Request, error
 
 // Post posts the value as JSON, with further headers if there are any.
 func (c *Client) Post(ctx context.Context, url string, header http.Header, value any) Reply {
+	return c.Send(ctx, http.MethodPost, url, header, value)
+}
+
+// Send is Post with another method.
+func (c *Client) Send(ctx context.Context, method, url string, header http.Header, value any) Reply {
 	body, err := json.Marshal(value)
 	if err != nil {
 		return Reply{Answer: core.Answer{Err: fmt.Errorf("encode body: %w", err)}}
@@ -114,6 +119,7 @@ func (c *Client) Post(ctx context.Context, url string, header http.Header, value
 	if err != nil {
 		return Reply{Answer: core.Answer{Err: err}}
 	}
+	request.Method = method
 	for name, values := range header {
 		request.Header[name] = values
 	}

@@ -12,15 +12,14 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"bellcrank.example/core"
 	"bellcrank.example/sdk"
 )
 
-// Settings are the texts that an operator may write, for embedding in the
+// Texts are the texts that an operator may write, for embedding in the
 // settings of a type.
-type Settings struct {
+type Texts struct {
 	Title string `json:"title" type:"template" doc:"The change in one line; by default its name, what happened and the incident's title."`
 	Text  string `json:"text" type:"template" doc:"What is said beside the title; by default the incident's description."`
 }
@@ -123,13 +122,19 @@ func count(in *core.Incident) string {
 	return strconv.Itoa(in.Count)
 }
 
+const maxLabels = 300 // characters of them all
+
 // labels joins them as "name=value", cut to what still can be read.
 func labels(in *core.Incident) string {
-	var all []string
+	all, comma := "", ""
 	for _, name := range slices.Sorted(maps.Keys(in.Labels)) {
-		all = append(all, name+"="+in.Labels[name])
+		if len(all) > maxLabels {
+			break
+		}
+		all += comma + Cut(name, maxLabels) + "=" + Cut(in.Labels[name], maxLabels)
+		comma = ", "
 	}
-	return Cut(strings.Join(all, ", "), 300)
+	return Cut(all, maxLabels)
 }
 
 // maxDetails bounds the labels among the details: a sender chooses how many
@@ -193,17 +198,26 @@ func Colour(in *core.Incident) int {
 	return 0x8a8f98
 }
 
+// maxLine is more characters than any vendor takes in a line.
+const maxLine = 4096
+
 // Line makes one line of a text: senders choose what is in it.
 func Line(s string) string {
+	s = Cut(s, maxLine)
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 }
 
 // Cut shortens a text to n characters at most and shows that it did.
 func Cut(s string, n int) string {
-	if utf8.RuneCountInString(s) <= n {
-		return s
+	last, seen := 0, 0
+	for at := range s {
+		if seen == n {
+			return s[:last] + "…"
+		}
+		last = at
+		seen++
 	}
-	return string([]rune(s)[:n-1]) + "…"
+	return s
 }
 
 // Capital begins a word with a capital letter.
