@@ -10,7 +10,10 @@ import (
 	"time"
 )
 
-const facadeKey = "test-key-for-other-clients"
+const (
+	facadeKey = "test-key-for-other-clients"
+	genieKey  = "test-key-for-genies-clients"
+)
 
 // facades are integrations whose clients believe that they talk to somebody
 // else.
@@ -18,6 +21,11 @@ const facades = `
 integration "pagerduty" "clients" {
   routing_key "test" {
     value = "` + facadeKey + `"
+  }
+}
+integration "opsgenie" "clients" {
+  routing_key "test" {
+    value = "` + genieKey + `"
   }
 }
 `
@@ -96,5 +104,34 @@ func TestPagerDutysClientsFindThemselvesAtHome(t *testing.T) {
 	s.wantIncidents("Disk is full: resolved", "Old client: investigating", "By the path: investigating")
 	if shown := s.cli("inbox", "list", "-json"); strings.Contains(shown, facadeKey) {
 		t.Error("the inbox shows the routing key")
+	}
+}
+
+func TestOpsgeniesClientsFindThemselvesAtHome(t *testing.T) {
+	s := newStackWith(t, facades)
+	call := func(method, path, body string) string {
+		t.Helper()
+		status, told := s.call(method, path, body, "Authorization", "GenieKey "+genieKey)
+		id, _ := told["requestId"].(string)
+		if _, timed := told["took"].(float64); status != http.StatusAccepted || told["result"] != "Request will be processed" || !timed || id == "" {
+			t.Fatalf("%s %s: %d %v, want Opsgenie's answer", method, path, status, told)
+		}
+		return id
+	}
+	call("POST", "/v2/alerts", `{"message":"Disk is full","alias":"db-1/disk","priority":"P1"}`)
+	s.wantIncidents("Disk is full: investigating")
+	call("POST", "/v2/alerts/db-1%2Fdisk/acknowledge?identifierType=alias", `{"user":"jo"}`)
+	s.wantIncidents("Disk is full: acknowledged")
+	call("PUT", "/v2/alerts/db-1%2Fdisk/message?identifierType=alias", `{"message":"Still full"}`)
+	call("POST", "/v2/alerts/db-1%2Fdisk/close?identifierType=alias", ``)
+	s.wantIncidents("Disk is full: resolved")
+	id := call("POST", "/jsm/ops/integration/v2/alerts", `{"message":"Without an alias"}`)
+	if status, told := s.call("GET", "/v2/alerts/requests/"+id, ""); status != http.StatusOK || told["requestId"] != id {
+		t.Errorf("what became of the request: %d %v", status, told)
+	}
+	call("DELETE", "/v2/alerts/"+id, "")
+	s.wantIncidents("Disk is full: resolved", "Without an alias: resolved")
+	if status, _ := s.call("POST", "/v2/alerts", `{"message":"x"}`, "Authorization", "GenieKey "+facadeKey); status != http.StatusNotFound {
+		t.Errorf("a key of another type: %d, want 404", status)
 	}
 }

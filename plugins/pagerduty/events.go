@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"time"
@@ -40,7 +39,7 @@ func (s settings) second(m flat.Members, name string) (sdk.Result, error) {
 	}
 	e.Service = s.service(p, details)
 	e.Labels = labels(p, details)
-	e.Metadata = metadata(m, p["custom_details"])
+	e.Metadata = metadata(m, p.Value("custom_details"))
 	return sdk.Result{Events: []sdk.Event{e}, Notes: notes}, nil
 }
 
@@ -65,7 +64,7 @@ func first(m flat.Members, name string) (sdk.Result, error) {
 	}
 	e.Service = details.Text("service")
 	e.Labels = labels(flat.Members{}, details)
-	e.Metadata = metadata(m, m["details"])
+	e.Metadata = metadata(m, m.Value("details"))
 	return sdk.Result{Events: []sdk.Event{e}, Notes: notes}, nil
 }
 
@@ -130,12 +129,12 @@ func labels(payload, details flat.Members) map[string]string {
 	return details.Labels(l)
 }
 
-func metadata(m flat.Members, details json.RawMessage) map[string]any {
+func metadata(m flat.Members, details any) map[string]any {
 	data := map[string]any{}
 	if client := m.Text("client"); client != "" {
 		data["client"] = client
 	}
-	if details = bytes.TrimSpace(details); len(details) > 0 && !bytes.Equal(details, []byte("null")) {
+	if details != nil {
 		data["custom_details"] = details
 	}
 	return data

@@ -17,7 +17,7 @@ func (m envelope) bridged(members flat.Members, s settings) (sdk.Result, error) 
 	}
 	e := sdk.Event{
 		Action: sdk.Trigger, Title: flat.Line(kind), Service: members.Text("source"), OccurredAt: readTime(members.Text("time")),
-		Metadata: map[string]any{"detail": members["detail"], "source": members.Text("source")},
+		Metadata: map[string]any{"detail": members.Value("detail"), "source": members.Text("source")},
 	}
 	if id := members.Text("id"); id != "" {
 		e.DedupKey, e.IdentityRule = "event:"+id, "event id"
@@ -32,9 +32,6 @@ func (m envelope) bridged(members flat.Members, s settings) (sdk.Result, error) 
 			e.Action = sdk.Resolve
 			e.EndedAt = readTime(detail.Text("endTime"))
 		}
-	}
-	if len(members["detail"]) == 0 {
-		delete(e.Metadata, "detail")
 	}
 	if e.Title == "" {
 		e.Title = "An EventBridge event without a name"

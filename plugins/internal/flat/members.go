@@ -38,6 +38,26 @@ func (m Members) First(names ...string) string {
 	return ""
 }
 
+// Value returns a member of any kind, in valid UTF-8 and with its numbers as
+// written; nil if there is none.
+func (m Members) Value(name string) any { return decode(m[name]) }
+
+// Values returns all members, as Value does.
+func (m Members) Values() map[string]any {
+	values := make(map[string]any, len(m))
+	for name := range m {
+		values[strings.ToValidUTF8(name, "\uFFFD")] = m.Value(name)
+	}
+	return values
+}
+
+// Set makes a member a text, unless it is there.
+func (m Members) Set(name, text string) {
+	if _, there := m[name]; !there {
+		m[name], _ = json.Marshal(text) // text can be encoded
+	}
+}
+
 // Object returns a member that is an object, empty if it is anything else.
 func (m Members) Object(name string) Members {
 	inner, err := Parse(m[name])
