@@ -143,6 +143,22 @@ integration "sentry" "lab" {
 
 integration "acme" "factory" {
   plugin = plugin.acme # default: the plugin that has the integration's type
+  # How it signs, where the adapter doesn't say or the sender differs: hmac,
+  # standard-webhooks, shared-secret, basic or bearer. It stands in place of
+  # what the adapter declares; several blocks are alternatives, and each may be
+  # met with each secret.
+  signing_secrets = [env("ACME_SECRET"), env("ACME_SECRET_BEFORE")]
+  signature "hmac" {
+    header           = "X-Acme-Signature"           # of hmac and shared-secret
+    algorithm        = "sha256"                     # sha512, or sha1 for old senders
+    prefix           = "v0="                        # default: none; stands before the signature
+    encoding         = "hex"                        # or base64
+    signed           = "v0:{id}:{timestamp}:{body}" # default: "{body}"
+    timestamp_header = "X-Acme-Time"                # Unix seconds
+    id_header        = "X-Acme-Id"                  # an id that is signed, and tells repeats
+    tolerance        = "5m"                         # of the timestamp against our clock
+  }
+
   routing_key "first" {
     value = env("BELLCRANK_KEY_ACME")
   }

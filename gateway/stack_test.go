@@ -249,7 +249,12 @@ var client = &http.Client{Timeout: 30 * time.Second}
 
 // post sends a vendor's body to its integration.
 func (s *stack) post(ctx context.Context, vendor, body string, header ...string) (answer, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.ingest+"/webhooks/"+keys[vendor], strings.NewReader(body))
+	return s.postTo(ctx, keys[vendor], body, header...)
+}
+
+// postTo sends a body to whoever has the key.
+func (s *stack) postTo(ctx context.Context, key, body string, header ...string) (answer, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.ingest+"/webhooks/"+key, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
 	}

@@ -30,6 +30,7 @@ type verdict int
 
 const (
 	absent  verdict = iota // the header isn't there
+	partial                // another header that is signed isn't there
 	wrong                  // no secret gives this signature
 	expired                // the signature is right, the time isn't
 	valid
@@ -64,6 +65,8 @@ func Verify(in *core.Integration, header http.Header, body []byte, now time.Time
 		return &core.Error{Code: core.SignatureExpired, Message: "The signature's timestamp is too far from the present"}
 	case wrong:
 		return invalid("The signature doesn't match")
+	case partial:
+		return invalid("The timestamp or id that the signature covers is missing")
 	}
 	return invalid("The signature is missing")
 }
@@ -132,8 +135,11 @@ func compare(got string, present bool, want string) verdict {
 
 func (r *signed) hmac(secret string) verdict {
 	header := r.header.Get(r.scheme.Header)
-	if header == "" {
+	switch {
+	case header == "":
 		return absent
+	case r.lacks("{timestamp}", r.scheme.TimestampHeader) || r.lacks("{id}", r.scheme.IDHeader):
+		return partial
 	}
 	sum := r.mac([]byte(secret))
 	if sum == nil {
@@ -149,6 +155,12 @@ func (r *signed) hmac(secret string) verdict {
 		}
 	}
 	return wrong
+}
+
+// lacks reports whether a header that is signed isn't there. Without it nothing
+// could be proven, whatever the signature is.
+func (r *signed) lacks(placeholder, header string) bool {
+	return strings.Contains(r.scheme.Signed, placeholder) && r.header.Get(header) == ""
 }
 
 // mac returns the signature of the request, nil for an unknown algorithm.
@@ -229,8 +241,11 @@ func (r *signed) fresh(timestamp string, tolerance time.Duration) verdict {
 func (r *signed) standard(secret string) verdict {
 	id, timestamp := r.header.Get("Webhook-Id"), r.header.Get("Webhook-Timestamp")
 	signatures := r.header.Get("Webhook-Signature")
-	if id == "" || timestamp == "" || signatures == "" {
+	switch {
+	case signatures == "":
 		return absent
+	case id == "" || timestamp == "":
+		return partial
 	}
 	key := standardKey(secret)
 	if len(key) == 0 {

@@ -71,6 +71,8 @@ func TestVerify(t *testing.T) {
 		"white space added":            {schemes: one(plain), headers: []string{"X-Signature", sha256Hex}, body: `{"a": 1}`, want: core.SignatureInvalid},
 		"signature missing":            {schemes: one(plain), want: core.SignatureInvalid},
 		"signature empty":              {schemes: one(plain), headers: []string{"X-Signature", ""}, want: core.SignatureInvalid},
+		"id that is signed is missing": {schemes: one(withID), headers: []string{"X-Signature", withIDHex, "X-Time", "1700000000"}, want: core.SignatureInvalid},
+		"standard, timestamp missing":  {schemes: one(standard), secrets: standardKey1, headers: []string{"Webhook-Id", "msg_1", "Webhook-Signature", "v1," + standardSig}, want: core.SignatureInvalid},
 		"signature cut":                {schemes: one(plain), headers: []string{"X-Signature", sha256Hex[:62]}, want: core.SignatureInvalid},
 		"signature not hex":            {schemes: one(plain), headers: []string{"X-Signature", "zz"}, want: core.SignatureInvalid},
 		"prefix missing":               {schemes: one(github), headers: []string{"X-Hub-Signature-256", sha256Hex}, want: core.SignatureInvalid},
@@ -150,7 +152,8 @@ func TestReasonsForABadSignatureAreDistinct(t *testing.T) {
 	reasons := map[string]bool{}
 	for _, err := range []error{
 		Verify(in, http.Header{}, []byte(`{"a":1}`), at),
-		Verify(in, http.Header{"X-Signature": {sha256Hex}}, []byte(`{"a":1}`), at),
+		Verify(in, http.Header{"X-Signature": {sha256Hex}, "X-Time": {"1700000000"}}, []byte(`{"a":1}`), at),
+		Verify(in, http.Header{"X-Signature": {stampedHex}}, []byte(`{"a":1}`), at),
 		Verify(in, http.Header{"X-Signature": {stampedHex}, "X-Time": {"1700000000"}}, []byte(`{"a":1}`), at.Add(time.Hour)),
 		Verify(&core.Integration{Info: in.Info}, http.Header{}, nil, at),
 	} {
@@ -160,8 +163,8 @@ func TestReasonsForABadSignatureAreDistinct(t *testing.T) {
 		}
 		reasons[e.Message] = true
 	}
-	if len(reasons) != 4 {
-		t.Errorf("got %d reasons, want 4: %v", len(reasons), reasons)
+	if len(reasons) != 5 {
+		t.Errorf("got %d reasons, want 5: %v", len(reasons), reasons)
 	}
 }
 

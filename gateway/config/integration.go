@@ -75,14 +75,7 @@ func (l *loader) described(b *block, in *core.Integration) {
 	in.Info = info
 	override(&in.Limits, info.Limits)
 	in.Settings, _ = l.settings(b, b.raw("settings"), info.Settings)
-	signs := slices.ContainsFunc(info.Signatures, func(s sdk.SignatureScheme) bool { return !s.Optional && s.NeedsSecret() })
-	if signs && !in.VerifyNone && !b.has("signing_secrets") {
-		l.errorf(&b.at, "No signing secret",
-			"%s signs its requests. Set signing_secrets, or verify = \"none\" to take unsigned ones from whoever has the key.", info.Name)
-	}
-	if in.VerifyNone && b.has("signing_secrets") {
-		l.warnf(b.where("verify"), "Signatures aren't verified", "There are signing_secrets, but verify = \"none\" turns them off.")
-	}
+	l.signatures(b, in)
 }
 
 // pluginOf finds the plugin that the block names, else the one that has the

@@ -63,10 +63,13 @@ var shapes = map[string]shape{
 			"labels", "reopen_window",
 		},
 		blocks: map[string][]string{
-			"routing_key": {"id"}, "settings": nil, "severity": nil, "service": nil, "limits": nil,
+			"routing_key": {"id"}, "signature": {"kind"}, "settings": nil, "severity": nil, "service": nil, "limits": nil,
 		},
 		later: map[string][]string{"auth": nil, "rate_limit": nil, "heartbeat": nil},
 	},
+	"integration.signature": {arguments: []string{
+		"header", "algorithm", "prefix", "encoding", "signed", "timestamp_header", "id_header", "tolerance",
+	}},
 	"integration.routing_key": {arguments: []string{"value", "sha256", "expires"}},
 	"integration.severity":    {arguments: []string{"map", "default"}},
 	"integration.service":     {arguments: []string{"map", "default"}},

@@ -83,6 +83,8 @@ func deliveryKey(in *core.Integration, header http.Header, body []byte) core.Del
 	switch {
 	case header.Get(idempotencyKey) != "":
 		return keyOf("key", header.Get(idempotencyKey), body)
+	case d == nil && signedID(in, header) != "":
+		return keyOf("id", signedID(in, header), body)
 	case d == nil:
 		return core.DeliveryKey{}
 	case d.Header != "" && header.Get(d.Header) != "":
@@ -91,6 +93,21 @@ func deliveryKey(in *core.Integration, header http.Header, body []byte) core.Del
 		return keyOf("body", string(body), body)
 	}
 	return core.DeliveryKey{}
+}
+
+// signedID is the id that a signature covers, so that a request which is sent
+// again is known as a repeat while its timestamp still passes.
+func signedID(in *core.Integration, header http.Header) string {
+	for _, s := range in.Info.Signatures {
+		name := s.IDHeader
+		if s.Kind == sdk.SchemeStandardWebhooks {
+			name = "Webhook-Id"
+		}
+		if id := header.Get(name); name != "" && id != "" {
+			return id
+		}
+	}
+	return ""
 }
 
 func keyOf(kind, id string, body []byte) core.DeliveryKey {
