@@ -52,11 +52,17 @@ receivers:
 // ALERTMANAGER names a binary other than Debian's.
 func newAlertmanager(t *testing.T, n notifying) *alertmanager {
 	t.Helper()
-	am := &alertmanager{stack: newStack(t)}
-	text := fmt.Sprintf(alertmanagerConfiguration,
-		cmp.Or(n.repeat, time.Hour), cmp.Or(n.routes, "[]"), am.ingest, keys["alertmanager"], n.maxAlerts)
+	s := newStack(t)
+	return startAlertmanager(s, fmt.Sprintf(alertmanagerConfiguration,
+		cmp.Or(n.repeat, time.Hour), cmp.Or(n.routes, "[]"), s.ingest, keys["alertmanager"], n.maxAlerts))
+}
+
+// startAlertmanager starts one with a configuration in front of a stack.
+func startAlertmanager(s *stack, text string) *alertmanager {
+	s.t.Helper()
+	am := &alertmanager{stack: s}
 	if err := os.WriteFile(am.file("alertmanager.yml"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+		am.t.Fatal(err)
 	}
 	am.run()
 	am.eventually("Alertmanager is ready", 10*time.Second, func() bool {
