@@ -46,6 +46,58 @@ destination "runframe" "incidents" {
   }
 }
 
+destination "telegram" "ops" {
+  settings {
+    token   = env("TELEGRAM_TOKEN")
+    chat    = "-1001234567890"           # or a channel's "@name"
+    topic   = 7                          # default: none, the chat itself
+    changes = "both"                     # default; or update, or note
+    api_url = "https://api.telegram.org" # default
+    title   = "${incident.severity}: ${incident.title}"
+    text    = incident.description
+  }
+}
+
+destination "email" "ops" {
+  settings {
+    server   = "smtp.example.com:587"
+    tls      = "starttls" # default; or implicit, or none
+    username = "bells"    # default: nobody logs in
+    password = env("SMTP_PASSWORD")
+    from     = "Bells <bells@example.com>"
+    to       = ["ops@example.com", "Night shift <night@example.com>"]
+    reply_to = "sre@example.com" # default: from
+    ca       = env("CA_PEM")     # default: the system's authorities
+    title    = "[${incident.id}] ${incident.severity}: ${incident.title}"
+    text     = incident.description
+  }
+}
+
+destination "opsgenie" "oncall" {
+  settings {
+    api_key    = env("OPSGENIE_KEY")
+    url        = "https://api.opsgenie.com" # default
+    responders = ["team:SRE", "user:bob@example.com"]
+    tags       = ["eu"]
+    priorities = { High = "P1" } # default: P1 to P5
+    title      = "${incident.severity}: ${incident.title}"
+    text       = incident.description
+  }
+}
+
+# Its own routes and receivers take it from there.
+destination "alertmanager" "main" {
+  allowed_cidrs = ["10.20.0.0/16"]
+  settings {
+    url           = "http://alertmanager.example.com:9093"
+    labels        = { origin = "bellcrank" }
+    authorization = env("ALERTMANAGER_AUTHORIZATION") # default: none
+    ca            = env("CA_PEM")                     # default: the system's authorities
+    title         = "${incident.title} (${incident.integration.name})"
+    text          = incident.description
+  }
+}
+
 destination "discord" "ops" {
   settings {
     url      = env("DISCORD_WEBHOOK_URL")
@@ -95,13 +147,14 @@ route "page" {
   match {
     severity = ">=High"
   }
-  to       = [destination.pagerduty.oncall, destination.runframe.incidents]
+  to       = [destination.pagerduty.oncall, destination.opsgenie.oncall, destination.runframe.incidents]
   continue = true
 }
 
 route "rest" {
   to = [
     destination.slack.ops, destination.slack.news, destination.discord.ops, destination.mattermost.ops,
-    destination.teams.ops, destination.webhook.crm, destination.log.audit,
+    destination.teams.ops, destination.telegram.ops, destination.email.ops, destination.alertmanager.main,
+    destination.webhook.crm, destination.log.audit,
   ]
 }

@@ -7,13 +7,17 @@ import (
 	"slices"
 
 	"bellcrank.example/core"
+	"bellcrank.example/core/destination/alertmanager"
 	"bellcrank.example/core/destination/discord"
+	"bellcrank.example/core/destination/email"
 	"bellcrank.example/core/destination/log"
 	"bellcrank.example/core/destination/mattermost"
+	"bellcrank.example/core/destination/opsgenie"
 	"bellcrank.example/core/destination/pagerduty"
 	"bellcrank.example/core/destination/runframe"
 	"bellcrank.example/core/destination/slack"
 	"bellcrank.example/core/destination/teams"
+	"bellcrank.example/core/destination/telegram"
 	"bellcrank.example/core/destination/webhook"
 	"bellcrank.example/sdk"
 )
@@ -64,14 +68,18 @@ func (t Type) remembering() Type {
 // Types lists the types in order of name.
 func Types() []Type {
 	return []Type{
+		typeOf[alertmanager.Settings]("alertmanager", "Hands incidents over to a Prometheus Alertmanager.", alertmanager.New).remembering(),
 		typeOf[discord.Settings]("discord", "Keeps one message per incident in a Discord channel.", discord.New).remembering(),
+		typeOf[email.Settings]("email", "Mails each change through an SMTP server.", email.New),
 		typeOf[log.Settings]("log", "Appends a JSON line for each change to a file or standard output.",
 			func(c Config) (*log.Sender, error) { return log.New(c.Settings) }),
 		typeOf[mattermost.Settings]("mattermost", "Posts each change to a Mattermost channel.", mattermost.New),
+		typeOf[opsgenie.Settings]("opsgenie", "Creates, acknowledges and closes alerts in Opsgenie or Jira Service Management.", opsgenie.New),
 		typeOf[pagerduty.Settings]("pagerduty", "Triggers, acknowledges and resolves alerts by PagerDuty's Events API v2.", pagerduty.New),
 		typeOf[runframe.Settings]("runframe", "Creates incidents in Runframe.", runframe.New).taking(runframe.Events()),
 		typeOf[slack.Settings]("slack", "Posts to a Slack channel; with a bot's token one message per incident, updated and threaded.", slack.New).remembering(),
 		typeOf[teams.Settings]("teams", "Posts each change to Microsoft Teams as a card.", teams.New),
+		typeOf[telegram.Settings]("telegram", "Keeps one message per incident in a Telegram chat.", telegram.New).remembering(),
 		typeOf[webhook.Settings]("webhook", "Posts each change as JSON, signed as Standard Webhooks.",
 			func(c Config) (*webhook.Sender, error) {
 				return webhook.New(webhook.Config{Settings: c.Settings, AllowedCIDRs: c.AllowedCIDRs})

@@ -9,14 +9,18 @@ import (
 
 func TestEveryTypeMakesASenderOfItsSettings(t *testing.T) {
 	examples := map[string]string{
-		"discord":    `{"url": "https://discord.com/api/webhooks/1/x"}`,
-		"mattermost": `{"url": "https://chat.example/hooks/x"}`,
-		"teams":      `{"url": "https://flow.example/x"}`,
-		"log":        `{"path": "-"}`,
-		"pagerduty":  `{"routing_key": "R0"}`,
-		"runframe":   `{"url": "https://api.runframe.io/webhooks/key"}`,
-		"slack":      `{"url": "https://hooks.slack.com/services/T0/B0/x"}`,
-		"webhook":    `{"url": "https://example.com/hook", "signing_secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}`,
+		"discord":      `{"url": "https://discord.com/api/webhooks/1/x"}`,
+		"mattermost":   `{"url": "https://chat.example/hooks/x"}`,
+		"teams":        `{"url": "https://flow.example/x"}`,
+		"alertmanager": `{"url": "http://alertmanager.example:9093"}`,
+		"email":        `{"server": "smtp.example:587", "from": "a@a.example", "to": ["b@b.example"]}`,
+		"opsgenie":     `{"api_key": "x"}`,
+		"telegram":     `{"token": "1:a", "chat": "-100"}`,
+		"log":          `{"path": "-"}`,
+		"pagerduty":    `{"routing_key": "R0"}`,
+		"runframe":     `{"url": "https://api.runframe.io/webhooks/key"}`,
+		"slack":        `{"url": "https://hooks.slack.com/services/T0/B0/x"}`,
+		"webhook":      `{"url": "https://example.com/hook", "signing_secrets": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}`,
 	}
 	for _, typ := range Types() {
 		t.Run(typ.Name, func(t *testing.T) {

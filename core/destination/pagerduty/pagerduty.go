@@ -45,27 +45,14 @@ func New(cfg core.SenderConfig) (*Sender, error) {
 	if err := transport.CheckURL(settings.URL); err != nil {
 		return nil, err
 	}
-	for ours, theirs := range settings.Severities {
-		if _, err := sdk.ParseSeverity(ours); err != nil {
-			return nil, fmt.Errorf("severities: %w", err)
-		}
-		if !word(theirs) {
-			return nil, fmt.Errorf("severities: %q is none of critical, error, warning, info", theirs)
-		}
+	if err := wording.Words(settings.Severities).Check("critical", "error", "warning", "info"); err != nil {
+		return nil, fmt.Errorf("severities: %w", err)
 	}
 	client, err := transport.New(transport.Config{AllowedCIDRs: cfg.AllowedCIDRs})
 	if err != nil {
 		return nil, err
 	}
 	return &Sender{settings: settings, words: wording.New(cfg.Templates), client: client}, nil
-}
-
-func word(severity string) bool {
-	switch severity {
-	case "critical", "error", "warning", "info":
-		return true
-	}
-	return false
 }
 
 // event is what the API takes:
@@ -148,20 +135,16 @@ func (s *Sender) event(m core.Message, action string) event {
 }
 
 func (s *Sender) severity(of sdk.Severity) string {
-	for ours, theirs := range s.settings.Severities {
-		if same, err := sdk.ParseSeverity(ours); err == nil && same == of {
-			return theirs
-		}
-	}
+	usual := "warning"
 	switch of {
 	case sdk.Critical:
-		return "critical"
+		usual = "critical"
 	case sdk.High:
-		return "error"
+		usual = "error"
 	case sdk.Low, sdk.PreEmptive:
-		return "info"
+		usual = "info"
 	}
-	return "warning"
+	return wording.Words(s.settings.Severities).For(of, usual)
 }
 
 // send posts one event. PagerDuty answers 400 for a key that it doesn't know

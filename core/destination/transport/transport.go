@@ -133,7 +133,7 @@ func (c *Client) Send(ctx context.Context, method, url string, header http.Heade
 func (c *Client) Do(request *http.Request) Reply {
 	var reply Reply
 	request = request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
-		GotConn: func(info httptrace.GotConnInfo) { reply.Address = address(info.Conn) },
+		GotConn: func(info httptrace.GotConnInfo) { reply.Address = Peer(info.Conn) },
 	}))
 	response, err := c.http.Do(request)
 	if err != nil {
@@ -156,8 +156,8 @@ func (c *Client) read(body io.ReadCloser) []byte {
 	return read
 }
 
-// address returns the peer's, zero if it isn't known.
-func address(c net.Conn) netip.AddrPort {
+// Peer returns the address of the other side, zero if it isn't known.
+func Peer(c net.Conn) netip.AddrPort {
 	if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
 		at := tcp.AddrPort()
 		return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())

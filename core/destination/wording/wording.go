@@ -6,6 +6,7 @@ package wording
 
 import (
 	"cmp"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -196,6 +197,34 @@ func Colour(in *core.Incident) int {
 		return 0x3b82f6
 	}
 	return 0x8a8f98
+}
+
+// Words are a vendor's words for our severities, as an operator has set them:
+// by the severity, in any case.
+type Words map[string]string
+
+// Check reports a severity that doesn't exist, and a word that the vendor
+// doesn't know.
+func (w Words) Check(known ...string) error {
+	for _, ours := range slices.Sorted(maps.Keys(w)) {
+		if level, err := sdk.ParseSeverity(ours); err != nil || level == "" {
+			return fmt.Errorf("%q is no severity", ours)
+		}
+		if !slices.Contains(known, w[ours]) {
+			return fmt.Errorf("%q is none of %s", w[ours], strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
+// For returns the word for a severity, otherwise if the operator has set none.
+func (w Words) For(severity sdk.Severity, otherwise string) string {
+	for ours, theirs := range w {
+		if strings.EqualFold(strings.TrimSpace(ours), string(severity)) {
+			return theirs
+		}
+	}
+	return otherwise
 }
 
 // maxLine is more characters than any vendor takes in a line.
