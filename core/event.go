@@ -125,6 +125,8 @@ const (
 	EffectFlapping Effect = "flapping"  // came and went too often: held open from here on
 	EffectHeldOpen Effect = "held open" // a resolve of what flaps
 	EffectSettled  Effect = "settled"   // flaps no more
+	EffectNoted    Effect = "noted"     // by a person
+	EffectAssigned Effect = "assigned"  // to another service, by a person
 	EffectExpired  Effect = "expired"   // nobody spoke of it for too long
 )
 

@@ -75,7 +75,7 @@ type State struct {
 	NewID        func() ID
 }
 
-// Change is what one request does: the events that an adapter made of it, or
+// Change is what a person does, or what one request does: the events that an adapter made of it, or
 // the failure that a fallback incident shall tell of.
 type Change struct {
 	Request      *Request
@@ -84,6 +84,7 @@ type Change struct {
 	Flap         FlapPolicy
 	AutoResolve  AutoResolve
 	Events       []Event
+	Act          *Act   // what a person does; there is no request then
 	Failure      Code   // not empty: raise or join the fallback incident
 	Detail       string // what failed, for that incident's description
 	Last         bool   // no more events of this request follow: it leaves the fallback incident
@@ -91,6 +92,9 @@ type Change struct {
 
 // Refs lists the slots that folding the change needs.
 func (c *Change) Refs() []SlotRef {
+	if c.Act != nil {
+		return c.Act.Locked
+	}
 	ref := SlotRef{Tenant: c.Request.Tenant, Integration: c.Request.Integration}
 	var refs []SlotRef
 	add := func(kind SlotKind, hash [16]byte) {
@@ -148,9 +152,13 @@ type folding struct {
 	seen   map[ID]bool // incidents that are in out.Created or out.Changed
 }
 
-// apply folds one request's events, then settles what it has to do with a
+// apply folds what a person did; or one request's events, then settles what it has to do with a
 // fallback incident.
 func (f *folding) apply(c *Change) {
+	if c.Act != nil {
+		f.act(c.Act)
+		return
+	}
 	for i := range c.Events {
 		switch e := &c.Events[i]; e.Action {
 		case sdk.Trigger:

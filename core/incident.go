@@ -46,6 +46,7 @@ type Incident struct {
 	Metadata     map[string]any
 	Links        []sdk.Link
 	Test         bool
+	Assigned     string // the person who gave it to Service; empty: nobody did
 
 	Count      int       // triggers, the first included
 	Version    int       // changes that somebody may want to hear of
@@ -134,7 +135,7 @@ func (i *Incident) describe(e *Event) {
 	if e.Description != "" {
 		i.Description = e.Description
 	}
-	if e.Service != "" {
+	if e.Service != "" && i.Assigned == "" {
 		i.Service = e.Service
 	}
 	if len(e.AffectedServices) > 0 {

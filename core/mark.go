@@ -7,10 +7,6 @@ import (
 	"bellcrank.example/sdk"
 )
 
-// Reopen is what a person does to a problem that turned out not to be over. No
-// adapter says it.
-const Reopen sdk.Action = "reopen"
-
 // maxMarks bounds what a slot remembers. What is older is merged: only an event
 // that arrives behind so many others can't be told from one of an episode
 // before.

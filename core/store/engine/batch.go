@@ -174,7 +174,7 @@ func (b *batch) apply(ctx context.Context) error {
 			b.results[i].resumed, err = b.tx.Resume(ctx, it.resume, b.now, resumeBatch)
 		case it.write != nil:
 			err = it.write(ctx, b.tx, b.now)
-		case it.submission == nil && it.wake == nil:
+		case it.submission == nil && it.wake == nil && it.act == nil:
 			err = b.tx.Touch(ctx, b.now)
 		}
 		if err != nil {
@@ -198,6 +198,7 @@ func (b *batch) fold(ctx context.Context) error {
 		return err
 	}
 	w.Created, w.Changed, w.Timeline = folded.Created, folded.Changed, folded.Timeline
+	b.acted(gated, w)
 	w.Versions, w.Deliveries, w.Amended = folded.Versions, folded.Deliveries, folded.Amended
 	if err := b.number(ctx, w, gated.Incidents); err != nil {
 		return fmt.Errorf("draw incident numbers: %w", err)
@@ -225,6 +226,9 @@ func (b *batch) gate() Gate {
 		for _, w := range it.wake {
 			g.Slots = append(g.Slots, w.Slots...)
 		}
+		if it.act != nil {
+			g.act(it.act)
+		}
 		if it.submission == nil {
 			continue
 		}
@@ -243,6 +247,8 @@ func (b *batch) gate() Gate {
 	slices.SortFunc(g.Claims, func(a, b Claim) int { return cmp.Compare(a.Request, b.Request) })
 	slices.SortFunc(g.Slots, compareSlots)
 	g.Slots = slices.Compact(g.Slots)
+	slices.Sort(g.Incidents)
+	g.Incidents = slices.Compact(g.Incidents)
 	return g
 }
 
@@ -280,6 +286,12 @@ func (b *batch) admit(gated Gated, w *Writes) []*core.Change {
 	var changes []*core.Change
 	claimed := map[core.ID]bool{}
 	for i, it := range b.items {
+		if it.act != nil {
+			if c := b.admitAct(i, it.act, gated); c != nil {
+				changes = append(changes, c)
+			}
+			continue
+		}
 		if it.submission == nil {
 			continue
 		}

@@ -61,11 +61,12 @@ type Detail struct {
 	Labels    map[string]string `json:"labels,omitempty"`
 	Metadata  map[string]any    `json:"metadata,omitempty"`
 	Links     []sdk.Link        `json:"links,omitempty"`
+	Assigned  string            `json:"assigned,omitempty"`
 	Noise
 }
 
 func detailOf(in *core.Incident) Detail {
-	return Detail{in.Affected, in.Impact, in.SourceURL, in.Labels, in.Metadata, in.Links, noiseOf(in)}
+	return Detail{in.Affected, in.Impact, in.SourceURL, in.Labels, in.Metadata, in.Links, in.Assigned, noiseOf(in)}
 }
 
 // EncodeDetail returns the incident's Detail as JSON.
@@ -89,7 +90,7 @@ func DecodeDetail(raw []byte, in *core.Incident) error {
 
 func (d *Detail) apply(in *core.Incident) {
 	in.Affected, in.Impact, in.SourceURL = d.Affected, d.Impact, d.SourceURL
-	in.Labels, in.Metadata, in.Links = d.Labels, d.Metadata, d.Links
+	in.Labels, in.Metadata, in.Links, in.Assigned = d.Labels, d.Metadata, d.Links, d.Assigned
 	d.Noise.apply(in)
 }
 

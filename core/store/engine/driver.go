@@ -136,6 +136,7 @@ type Gate struct {
 	Deliveries []DeliveryClaim
 	Claims     []Claim
 	Slots      []core.SlotRef
+	Incidents  []core.ID // to be loaded whatever slot they are in
 }
 
 // DeliveryClaim stores that a request was the first to bring a delivery.
@@ -190,8 +191,9 @@ type Writes struct {
 	Versions   []core.Version
 	Deliveries []core.Delivery
 	Amended    []core.Amendment
-	Requests   []Count // per integration and hour
-	Attempts   []Count // per destination and hour
+	Unclaimed  []DeliveryClaim // taken by the gate for what was refused
+	Requests   []Count         // per integration and hour
+	Attempts   []Count         // per destination and hour
 	Refusals   []Refused
 	Repeats    map[core.ID]int // deliveries that were sent again, by request
 	Now        time.Time

@@ -38,6 +38,7 @@ type item struct {
 	outcome    *core.Outcome
 	state      *core.DestinationState
 	resume     string // an integration
+	act        *core.Act
 	wake       []core.Waking
 	suspect    bool // of wake: the clock can't be trusted
 	write      func(ctx context.Context, tx Tx, now time.Time) error
@@ -52,6 +53,8 @@ type result struct {
 	receipt core.Receipt
 	earlier core.ID // the request that brought the same delivery before
 	resumed int
+	acted   *core.Act      // as folded
+	after   *core.Incident // of an act
 	err     error
 }
 

@@ -61,6 +61,11 @@ func (t tx) Gate(_ context.Context, g engine.Gate) (engine.Gated, error) {
 			return out, err
 		}
 	}
+	for _, id := range g.Incidents {
+		if err := t.loadIncident(id, &out); err != nil {
+			return out, err
+		}
+	}
 	return out, nil
 }
 

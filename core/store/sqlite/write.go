@@ -14,6 +14,7 @@ func (t tx) Write(_ context.Context, w *engine.Writes) error {
 		what string
 		run  func(*engine.Writes) error
 	}{
+		{"delivery ids", t.unclaim},
 		{"requests", t.writeRequests},
 		{"slots", t.writeSlots},
 		{"incidents", t.writeIncidents},
@@ -56,6 +57,17 @@ func (t tx) writeRequests(w *engine.Writes) error {
 	}
 	for id, n := range w.Repeats {
 		if err := t.query(`UPDATE request SET duplicates = duplicates + ? WHERE id = ?`).num(n).id(id).exec(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t tx) unclaim(w *engine.Writes) error {
+	for _, d := range w.Unclaimed {
+		err := t.query(`DELETE FROM delivery_id WHERE tenant_id = ? AND integration = ? AND id_hash = ? AND body_hash = ?`).
+			int(d.Tenant).text(d.Integration).blob(d.Key.ID[:]).blob(d.Key.Body[:]).exec()
+		if err != nil {
 			return err
 		}
 	}

@@ -62,6 +62,13 @@ func Run(t *testing.T, open Open) {
 		"silences outlive a restart":                                  silencesSurvive,
 		"heartbeats outlive a restart":                                pulsesSurvive,
 		"a thousand refusals leave the newest":                        refusalsAreBounded,
+		"incidents follow the model whatever comes":                   followsTheModel,
+		"what is remembered of a key comes back as it was":            marksComeBack,
+		"a person's act is an event, and is told":                     personActs,
+		"an act is done once":                                         actedOnce,
+		"an act that is refused leaves nothing":                       refusedLeavesNothing,
+		"people and vendors race for one incident":                    peopleRace,
+		"a version keeps who hears of it and why":                     versionsSayWhy,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
