@@ -48,11 +48,16 @@ func (a *console) adaptCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return a.adapt(cmd.Context(), args[0], args[1], f) },
 	}
 	cmd.Flags().StringArrayVar(&f.config, "config", nil, "configuration file or folder, for TYPE/NAME; may be repeated")
+	f.register(cmd)
+	return cmd
+}
+
+// register adds the flags that describe a request.
+func (f *adaptFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.headers, "header", nil, "a header of the request, 'Name: value'; may be repeated")
 	cmd.Flags().StringVar(&f.method, "method", http.MethodPost, "its method")
 	cmd.Flags().StringVar(&f.path, "path", "", "what follows the routing key in its path")
 	cmd.Flags().StringVar(&f.query, "query", "", "its query string")
-	return cmd
 }
 
 func (a *console) adapt(ctx context.Context, ref, file string, f adaptFlags) error {

@@ -5,13 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,21 +42,8 @@ func (a *console) pluginCommand() *cobra.Command {
 			return a.show(entry, func() { a.printEntry(entry) })
 		},
 	}
-	manifest := ""
-	lock := &cobra.Command{
-		Use:   "lock -manifest DIR",
-		Short: "pin the plugin executables of a folder",
-		Long:  "Runs each executable of the folder once, asks what it is, and writes that and its checksum into DIR/manifest.json.",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if manifest == "" {
-				return errors.New("-manifest is required")
-			}
-			return a.lock(cmd.Context(), manifest)
-		},
-	}
-	lock.Flags().StringVar(&manifest, "manifest", "", "folder of the executables")
-	return group("plugin", "adapter executables and processes", list, inspect, lock)
+	return group("plugin", "adapter executables and processes",
+		append([]*cobra.Command{list, inspect, a.pluginLockCommand()}, a.kitCommands()...)...)
 }
 
 func (a *console) printPlugins(list []admin.Plugin) {
@@ -78,31 +63,6 @@ func (a *console) printEntry(e pluginhost.LockEntry) {
 	for _, s := range e.Info.Settings {
 		fmt.Fprintf(a.out, "  %-18s %-7s %s\n", s.Name, s.Type, s.Doc)
 	}
-}
-
-// lock writes the manifest of a folder of executables.
-func (a *console) lock(ctx context.Context, dir string) error {
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	var l pluginhost.Lock
-	for _, file := range files {
-		info, err := file.Info()
-		if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 || strings.HasPrefix(file.Name(), ".") {
-			continue
-		}
-		entry, err := describe(ctx, filepath.Join(dir, file.Name()))
-		if err != nil {
-			return err
-		}
-		l.Plugins = append(l.Plugins, entry)
-	}
-	if len(l.Plugins) == 0 {
-		return fmt.Errorf("there is no executable in %s", dir)
-	}
-	slices.SortFunc(l.Plugins, func(a, b pluginhost.LockEntry) int { return strings.Compare(a.Name, b.Name) })
-	return pluginhost.WriteManifest(filepath.Join(dir, pluginhost.ManifestName), &l)
 }
 
 // describe runs an executable that a person has named, once, and pins it. Its

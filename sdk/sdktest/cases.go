@@ -2,6 +2,7 @@ package sdktest
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -9,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"testing"
 	"time"
 
 	"bellcrank.example/sdk"
@@ -44,14 +44,14 @@ type requestFile struct {
 // receivedAt is when requests without a time of their own were received.
 var receivedAt = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-func loadCases(t testing.TB) []testCase {
+func loadCases(t runner, folder string) []testCase {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join("testdata", "*", "request.json"))
+	files, err := filepath.Glob(filepath.Join(folder, "*", "request.json"))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	if len(files) == 0 {
-		t.Fatal("no testdata/<case>/request.json: record at least one request")
+		t.Fatalf("no %s/<case>/request.json: record at least one request", folder)
 	}
 	var cases []testCase
 	for _, file := range files {
@@ -61,11 +61,11 @@ func loadCases(t testing.TB) []testCase {
 	return cases
 }
 
-func loadRequest(t testing.TB, file string) sdk.Request {
+func loadRequest(t runner, file string) sdk.Request {
 	t.Helper()
 	content, err := os.ReadFile(file)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	var f requestFile
 	d := json.NewDecoder(bytes.NewReader(content))
@@ -114,9 +114,11 @@ func newRequest(method string, body []byte) sdk.Request {
 
 // answer calls the adapter. An error that isn't a failure is the adapter's
 // fault, and no case expects that.
-func answer(t testing.TB, a sdk.Adapter, r sdk.Request) want {
+func answer(t runner, a sdk.Adapter, r sdk.Request) want {
 	t.Helper()
-	result, err := a.Adapt(t.Context(), r)
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	result, err := a.Adapt(ctx, r)
 	if err == nil {
 		return want{Result: result}
 	}
@@ -127,7 +129,7 @@ func answer(t testing.TB, a sdk.Adapter, r sdk.Request) want {
 	return want{Failure: failure}
 }
 
-func encode(t testing.TB, w want) []byte {
+func encode(t runner, w want) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
@@ -140,7 +142,7 @@ func encode(t testing.TB, w want) []byte {
 }
 
 // normal re-encodes JSON so that layout doesn't matter, and numbers do.
-func normal(t testing.TB, raw []byte) []byte {
+func normal(t runner, raw []byte) []byte {
 	t.Helper()
 	var v any
 	d := json.NewDecoder(bytes.NewReader(raw))
@@ -150,7 +152,7 @@ func normal(t testing.TB, raw []byte) []byte {
 	}
 	out, err := json.Marshal(v)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	return out
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"testing"
 	"time"
 	"unicode/utf8"
 
@@ -19,7 +18,7 @@ const deadline = 10 * time.Second
 
 // checkAnswer holds any answer to the contract: no panic, no fault of the
 // adapter, no empty success, valid text, and the same twice.
-func checkAnswer(t testing.TB, a sdk.Adapter, r sdk.Request) {
+func checkAnswer(t runner, a sdk.Adapter, r sdk.Request) {
 	t.Helper()
 	if err := keepsPromise(a, r); err != nil {
 		t.Fatalf("%v\nbody: %q", err, r.Body[:min(len(r.Body), 2000)])
@@ -62,7 +61,7 @@ func adapt(a sdk.Adapter, r sdk.Request) (answer []byte, err error) {
 		case !ok:
 			return nil, fmt.Errorf("error %w is no *sdk.Failure", err)
 		case !failure.RequestFault():
-			return nil, fmt.Errorf("failure %s blames the adapter", failure.Code)
+			return nil, fmt.Errorf("failure %s blames the adapter: %s", failure.Code, failure.Message)
 		case !utf8.ValidString(failure.Message) || failure.Message == "":
 			return nil, fmt.Errorf("failure %s has the message %q", failure.Code, failure.Message)
 		}

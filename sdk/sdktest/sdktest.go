@@ -1,5 +1,6 @@
 // Package sdktest is the conformance kit: what every adapter must do, run
-// against an adapter value and its recorded cases.
+// against an adapter value and its recorded cases as a Go test, or against a
+// plugin executable in any language, which is what `bellcrank plugin test` does.
 //
 // A case is a folder below testdata: request.json is what a vendor sent,
 // want.json what the adapter must make of it. `go test -update` writes
@@ -23,31 +24,42 @@ import (
 
 var update = flag.Bool("update", false, "write what the adapter answers into want.json")
 
+// testdata is where a Go test's cases are.
+const testdata = "testdata"
+
 // Run holds the adapter to the contract, with the cases in testdata.
 func Run(t *testing.T, a sdk.Adapter) {
 	t.Helper()
-	cases := loadCases(t)
-	t.Run("description", func(t *testing.T) { checkDescription(t, a) })
-	t.Run("cases", func(t *testing.T) { checkCases(t, a, cases) })
-	t.Run("pairs", func(t *testing.T) { checkPairs(t, a, cases) })
-	t.Run("samples", func(t *testing.T) { checkSamples(t, a) })
-	t.Run("hostile bodies", func(t *testing.T) { checkHostile(t, a, cases) })
-	t.Run("cancellation", func(t *testing.T) { checkCancellation(t, a) })
-	t.Run("many at once", func(t *testing.T) { checkConcurrent(t, a, cases) })
+	r := inTest{t}
+	everyCheck(r, a, loadCases(r, testdata), *update)
+}
+
+// everyCheck is the kit, wherever it runs. Without cases it has less to hold
+// the adapter to.
+func everyCheck(t runner, a sdk.Adapter, cases []testCase, update bool) {
+	t.run("description", func(t runner) { checkDescription(t, a) })
+	if len(cases) > 0 {
+		t.run("cases", func(t runner) { checkCases(t, a, cases, update) })
+		t.run("pairs", func(t runner) { checkPairs(t, a, cases) })
+	}
+	t.run("samples", func(t runner) { checkSamples(t, a) })
+	t.run("hostile bodies", func(t runner) { checkHostile(t, a, cases) })
+	t.run("cancellation", func(t runner) { checkCancellation(t, a) })
+	t.run("many at once", func(t runner) { checkConcurrent(t, a, cases) })
 }
 
 // Fuzz feeds mutated bodies of the samples and cases: no panic, no empty
 // success, and the same answer twice.
 func Fuzz(f *testing.F, a sdk.Adapter) {
 	f.Helper()
-	requests := allRequests(a, loadCases(f))
+	requests := allRequests(a, loadCases(inTest{f}, testdata))
 	for i, r := range requests {
 		f.Add(i, r.Body)
 	}
 	f.Fuzz(func(t *testing.T, i int, body []byte) {
 		r := requests[(i%len(requests)+len(requests))%len(requests)]
 		r.Body = body
-		checkAnswer(t, a, r)
+		checkAnswer(inTest{t}, a, r)
 	})
 }
 
@@ -59,21 +71,21 @@ func allRequests(a sdk.Adapter, cases []testCase) []sdk.Request {
 	return requests
 }
 
-func checkDescription(t *testing.T, a sdk.Adapter) {
+func checkDescription(t runner, a sdk.Adapter) {
 	for _, complaint := range complaints(a) {
-		t.Error(complaint)
+		t.Errorf("%s", complaint)
 	}
 }
 
-func checkCases(t *testing.T, a sdk.Adapter, cases []testCase) {
+func checkCases(t runner, a sdk.Adapter, cases []testCase, update bool) {
 	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
+		t.run(c.name, func(t runner) {
 			checkAnswer(t, a, c.request)
 			got := encode(t, answer(t, a, c.request))
 			file := filepath.Join(c.folder, "want.json")
-			if *update {
+			if update {
 				if err := os.WriteFile(file, got, 0o644); err != nil {
-					t.Fatal(err)
+					t.Fatalf("%v", err)
 				}
 				return
 			}
@@ -82,14 +94,14 @@ func checkCases(t *testing.T, a sdk.Adapter, cases []testCase) {
 				t.Fatalf("%v (run with -update to write it)", err)
 			}
 			if !bytes.Equal(normal(t, got), normal(t, wanted)) {
-				t.Errorf("got  %s\nwant %s", got, wanted)
+				t.Errorf("%s", difference(wanted, got))
 			}
 		})
 	}
 }
 
 // checkPairs holds the resolve of a pair to the keys of its trigger.
-func checkPairs(t *testing.T, a sdk.Adapter, cases []testCase) {
+func checkPairs(t runner, a sdk.Adapter, cases []testCase) {
 	byName := map[string]testCase{}
 	for _, c := range cases {
 		byName[c.name] = c
@@ -114,7 +126,7 @@ func checkPairs(t *testing.T, a sdk.Adapter, cases []testCase) {
 		}
 	}
 	if pairs == 0 {
-		t.Error("no pair of cases <name>_firing and <name>_resolved")
+		t.Errorf("no pair of cases <name>_firing and <name>_resolved")
 	}
 }
 
@@ -129,7 +141,7 @@ func keys(w want, action sdk.Action) []string {
 }
 
 // checkSamples holds the samples to what the Test button needs: an event.
-func checkSamples(t *testing.T, a sdk.Adapter) {
+func checkSamples(t runner, a sdk.Adapter) {
 	info := a.Describe()
 	for i, r := range sampleRequests(info) {
 		if w := answer(t, a, r); w.Failure != nil || len(w.Events) == 0 || len(w.Rejected) > 0 {
@@ -140,7 +152,7 @@ func checkSamples(t *testing.T, a sdk.Adapter) {
 
 // checkHostile sends what no vendor should send. Cases are many and alike, so
 // their members are replaced less often than those of the samples.
-func checkHostile(t *testing.T, a sdk.Adapter, cases []testCase) {
+func checkHostile(t runner, a sdk.Adapter, cases []testCase) {
 	samples := sampleRequests(a.Describe())
 	for i, r := range allRequests(a, cases) {
 		values := 4
@@ -156,18 +168,18 @@ func checkHostile(t *testing.T, a sdk.Adapter, cases []testCase) {
 
 // checkCancellation has the caller go away before an answer, with batches so
 // long that going on would be noticed.
-func checkCancellation(t *testing.T, a sdk.Adapter) {
+func checkCancellation(t runner, a sdk.Adapter) {
 	for _, r := range sampleRequests(a.Describe()) {
 		r.Body = grown(r.Body)
 		if err := givesUp(a, r); err != nil {
-			t.Error(err)
+			t.Errorf("%v", err)
 		}
 	}
 }
 
 // checkConcurrent calls the adapter from many goroutines, for the race
 // detector to watch.
-func checkConcurrent(t *testing.T, a sdk.Adapter, cases []testCase) {
+func checkConcurrent(t runner, a sdk.Adapter, cases []testCase) {
 	var calls sync.WaitGroup
 	for range 64 {
 		calls.Go(func() {
