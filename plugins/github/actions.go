@@ -4,7 +4,6 @@ import (
 	"path"
 	"time"
 
-	"bellcrank.example/plugins/internal/flat"
 	"bellcrank.example/plugins/internal/loose"
 	"bellcrank.example/sdk"
 )
@@ -101,7 +100,7 @@ func (h *hook) ran(r *run, s settings, what, name string) (sdk.Result, error) {
 	e.DedupKey, e.IdentityRule = h.repo()+"/"+what+"@"+h.fork(r)+branch, "workflow and branch"
 	e.Description = loose.First(r.DisplayTitle)
 	e.SeverityRaw, e.Severity = conclusion, sdk.SeverityOf(conclusion)
-	e.SourceURL = loose.First(loose.Text(flat.AbsoluteURL(string(r.HTMLURL))), loose.Text(flat.AbsoluteURL(string(h.Repository.V.HTMLURL))))
+	e.SourceURL = loose.First(loose.Text(sdk.AbsoluteURL(string(r.HTMLURL))), loose.Text(sdk.AbsoluteURL(string(h.Repository.V.HTMLURL))))
 	e.OccurredAt = instant(r.UpdatedAt)
 	label(&e, "workflow", loose.Text(name))
 	label(&e, "branch", r.HeadBranch)
@@ -155,7 +154,7 @@ func (h *hook) deploymentStatus(s settings) (sdk.Result, error) {
 	e.SeverityRaw, e.Severity = loose.First(state.State), sdk.SeverityOf(string(state.State))
 	for _, link := range []loose.Text{state.LogURL, state.TargetURL, h.Repository.V.HTMLURL} {
 		if e.SourceURL == "" {
-			e.SourceURL = flat.AbsoluteURL(string(link))
+			e.SourceURL = sdk.AbsoluteURL(string(link))
 		}
 	}
 	e.OccurredAt = instant(state.UpdatedAt)

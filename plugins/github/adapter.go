@@ -142,7 +142,7 @@ func guess(m flat.Members) string {
 // A body of no kind at all may be in the shape that people write.
 func other(kind string, m flat.Members) (sdk.Result, error) {
 	if kind != "" {
-		return sdk.Result{Ignored: "GitHub's event " + flat.Line(kind) + " tells of no problem"}, nil
+		return sdk.Result{Ignored: "GitHub's event " + sdk.Line(kind) + " tells of no problem"}, nil
 	}
 	e, notes, err := flat.Event(m)
 	if err != nil {
@@ -162,7 +162,7 @@ func (h *hook) repo() string {
 // event begins an event about the repository.
 func (h *hook) event(action sdk.Action, title string) sdk.Event {
 	e := sdk.Event{
-		Action: action, Title: flat.Line(title), Service: loose.First(h.Repository.V.Name, h.Repository.V.FullName),
+		Action: action, Title: sdk.Line(title), Service: loose.First(h.Repository.V.Name, h.Repository.V.FullName),
 		Labels: map[string]string{}, Metadata: map[string]any{},
 	}
 	label(&e, "repository", h.Repository.V.FullName)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bellcrank.example/plugins/internal/flat"
 	"bellcrank.example/plugins/internal/loose"
 	"bellcrank.example/sdk"
 )
@@ -169,7 +168,7 @@ func (h *hook) alerted(kind, title string, fill func(*sdk.Event)) (sdk.Result, e
 	}
 	e := h.event(action, title)
 	e.DedupKey, e.IdentityRule = h.repo()+"/"+kind+":"+number, "repository and alert"
-	e.SourceURL = loose.First(loose.Text(flat.AbsoluteURL(string(a.HTMLURL))), loose.Text(flat.AbsoluteURL(string(h.Repository.V.HTMLURL))))
+	e.SourceURL = loose.First(loose.Text(sdk.AbsoluteURL(string(a.HTMLURL))), loose.Text(sdk.AbsoluteURL(string(h.Repository.V.HTMLURL))))
 	e.OccurredAt = instant(a.CreatedAt)
 	if at := instant(a.UpdatedAt); !at.IsZero() {
 		e.OccurredAt = at

@@ -84,7 +84,7 @@ func unknown() error {
 // create reads a new alert. One without an alias has the receipt's id as its
 // key: the client has been told it as the id of its request.
 func (s settings) create(m flat.Members, receipt string) (sdk.Result, error) {
-	title := flat.Line(m.Text("message"))
+	title := sdk.Line(m.Text("message"))
 	if title == "" {
 		event, notes, err := flat.Event(m)
 		if err != nil {
@@ -98,7 +98,7 @@ func (s settings) create(m flat.Members, receipt string) (sdk.Result, error) {
 		Action: sdk.Trigger, Title: title, Description: m.Text("description"), SeverityRaw: m.Text("priority"),
 		DedupKey: "key:" + receipt, IdentityRule: "receipt, as there is no alias",
 		Service:   s.service(m, details, tags),
-		SourceURL: cmp.Or(flat.AbsoluteURL(m.Text("source")), flat.AbsoluteURL(details.First("url", "link", "source_url"))),
+		SourceURL: cmp.Or(sdk.AbsoluteURL(m.Text("source")), sdk.AbsoluteURL(details.First("url", "link", "source_url"))),
 		Labels:    labels(m, details, tags),
 		Links:     links(details),
 		Metadata:  keep(details, m, "user", "note", "tags", "responders", "teams", "visibleTo", "actions", "source"),

@@ -20,7 +20,7 @@ func (s settings) service(m, details flat.Members, tags []string) string {
 			}
 		}
 		if value != "" {
-			return flat.Line(value)
+			return sdk.Line(value)
 		}
 	}
 	return ""
@@ -59,7 +59,7 @@ func links(details flat.Members) []sdk.Link {
 	for _, l := range []struct{ name, members string }{
 		{"Runbook", "runbook runbook_url"}, {"Dashboard", "dashboard dashboard_url"},
 	} {
-		if target := flat.AbsoluteURL(details.First(strings.Fields(l.members)...)); target != "" {
+		if target := sdk.AbsoluteURL(details.First(strings.Fields(l.members)...)); target != "" {
 			list = append(list, sdk.Link{Name: l.name, URL: target})
 		}
 	}

@@ -17,9 +17,9 @@ func (s settings) second(m flat.Members, name string) (sdk.Result, error) {
 	}
 	p := m.Object("payload")
 	details := p.Object("custom_details")
-	e.Title = flat.Line(p.Text("summary"))
+	e.Title = sdk.Line(p.Text("summary"))
 	if e.Title == "" && e.Action == sdk.Trigger {
-		if e.Title = flat.Line(cmp.Or(p.First("class", "component", "source"), m.Exact("dedup_key"))); e.Title == "" {
+		if e.Title = sdk.Line(cmp.Or(p.First("class", "component", "source"), m.Exact("dedup_key"))); e.Title == "" {
 			return sdk.Result{}, &sdk.Failure{Code: sdk.Unsupported, Path: "payload.summary", Message: "a trigger without a summary"}
 		}
 		notes = append(notes, "there is no summary; the title was taken from another member")
@@ -33,7 +33,7 @@ func (s settings) second(m flat.Members, name string) (sdk.Result, error) {
 	}
 	e.OccurredAt = readTime(p.Text("timestamp"))
 	e.Links = links(m)
-	e.SourceURL = flat.AbsoluteURL(m.Text("client_url"))
+	e.SourceURL = sdk.AbsoluteURL(m.Text("client_url"))
 	if e.SourceURL == "" && len(e.Links) > 0 {
 		e.SourceURL = e.Links[0].URL
 	}
@@ -50,11 +50,11 @@ func first(m flat.Members, name string) (sdk.Result, error) {
 		return sdk.Result{}, err
 	}
 	details := m.Object("details")
-	if e.Title = flat.Line(m.Text("description")); e.Title == "" && e.Action == sdk.Trigger {
+	if e.Title = sdk.Line(m.Text("description")); e.Title == "" && e.Action == sdk.Trigger {
 		return sdk.Result{}, &sdk.Failure{Code: sdk.Unsupported, Path: "description", Message: "a trigger without a description"}
 	}
 	e.Description = describe(m["details"])
-	e.SourceURL = flat.AbsoluteURL(m.Text("client_url"))
+	e.SourceURL = sdk.AbsoluteURL(m.Text("client_url"))
 	if e.Action == sdk.Trigger {
 		e.SeverityRaw = details.Text("severity")
 		e.Severity = sdk.SeverityOf(e.SeverityRaw)
@@ -111,10 +111,10 @@ func links(m flat.Members) []sdk.Link {
 const maxLinks = 32
 
 func link(list []sdk.Link, name, target string) []sdk.Link {
-	if target = flat.AbsoluteURL(target); target == "" || len(list) == maxLinks {
+	if target = sdk.AbsoluteURL(target); target == "" || len(list) == maxLinks {
 		return list
 	}
-	return append(list, sdk.Link{Name: flat.Line(name), URL: target})
+	return append(list, sdk.Link{Name: sdk.Line(name), URL: target})
 }
 
 // labels are what routes can match: the payload's own members, and short

@@ -71,7 +71,7 @@ func readEnvelope(r sdk.Request) (envelope, error) {
 		return bare, nil // a relay has unwrapped it, or a script posts here
 	}
 	m := envelope{
-		kind: members.Text("Type"), topic: members.Text("TopicArn"), subject: flat.Line(members.Text("Subject")),
+		kind: members.Text("Type"), topic: members.Text("TopicArn"), subject: sdk.Line(members.Text("Subject")),
 		message: members.Text("Message"), subscribe: members.Text("SubscribeURL"), at: readTime(members.Text("Timestamp")),
 		received: r.ReceivedAt,
 	}
@@ -113,7 +113,7 @@ func (m envelope) unsubscription(s settings) (sdk.Result, error) {
 		return sdk.Result{Ignored: "the topic no longer sends here"}, nil
 	}
 	return sdk.Result{Events: []sdk.Event{{
-		Action: sdk.Trigger, Severity: sdk.Medium, Title: flat.Line("SNS topic " + last(m.topic) + " no longer sends here"),
+		Action: sdk.Trigger, Severity: sdk.Medium, Title: sdk.Line("SNS topic " + last(m.topic) + " no longer sends here"),
 		Description: "The subscription was ended. What is published to the topic from now on will not arrive.",
 		DedupKey:    "unsubscribed:" + m.topic, IdentityRule: "topic", OccurredAt: m.at,
 		Labels: map[string]string{"topic": last(m.topic)},

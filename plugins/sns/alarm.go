@@ -32,7 +32,7 @@ type alarm struct {
 func alarmOf(m flat.Members) alarm {
 	trigger := m.Object("Trigger")
 	a := alarm{
-		name: flat.Line(m.Text("AlarmName")), arn: m.Text("AlarmArn"), account: m.Text("AWSAccountId"), region: m.Text("Region"),
+		name: sdk.Line(m.Text("AlarmName")), arn: m.Text("AlarmArn"), account: m.Text("AWSAccountId"), region: m.Text("Region"),
 		description: m.Text("AlarmDescription"), state: strings.ToUpper(m.Text("NewStateValue")),
 		before: m.Text("OldStateValue"), reason: m.Text("NewStateReason"), rule: m.Text("AlarmRule"),
 		at: readTime(m.Text("StateChangeTime")), dimensions: map[string]string{},

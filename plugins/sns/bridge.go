@@ -16,13 +16,13 @@ func (m envelope) bridged(members flat.Members, s settings) (sdk.Result, error) 
 		return m.alarm(bridgedAlarm(members, detail), s)
 	}
 	e := sdk.Event{
-		Action: sdk.Trigger, Title: flat.Line(kind), Service: members.Text("source"), OccurredAt: readTime(members.Text("time")),
+		Action: sdk.Trigger, Title: sdk.Line(kind), Service: members.Text("source"), OccurredAt: readTime(members.Text("time")),
 		Metadata: map[string]any{"detail": members.Value("detail"), "source": members.Text("source")},
 	}
 	if id := members.Text("id"); id != "" {
 		e.DedupKey, e.IdentityRule = "event:"+id, "event id"
 	}
-	if title := flat.Line(cmp.Or(detail.Text("title"), detail.Text("eventTypeCode"))); title != "" {
+	if title := sdk.Line(cmp.Or(detail.Text("title"), detail.Text("eventTypeCode"))); title != "" {
 		e.Title += ": " + title
 	}
 	e.Description = detail.Text("description")
@@ -42,7 +42,7 @@ func (m envelope) bridged(members flat.Members, s settings) (sdk.Result, error) 
 func bridgedAlarm(members, detail flat.Members) alarm {
 	state := detail.Object("state")
 	a := alarm{
-		name: flat.Line(detail.Text("alarmName")), account: members.Text("account"), region: members.Text("region"),
+		name: sdk.Line(detail.Text("alarmName")), account: members.Text("account"), region: members.Text("region"),
 		state: strings.ToUpper(state.Text("value")), before: detail.Object("previousState").Text("value"),
 		reason: state.Text("reason"), at: readTime(state.Text("timestamp")), dimensions: map[string]string{},
 		description: detail.Object("configuration").Text("description"),

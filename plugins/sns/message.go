@@ -69,7 +69,7 @@ func (m envelope) plain(message string) sdk.Event {
 	e := sdk.Event{Action: sdk.Trigger, Title: m.subject, Description: message}
 	if e.Title == "" {
 		line, _, _ := strings.Cut(message, "\n")
-		e.Title = flat.Line(line)
+		e.Title = sdk.Line(line)
 	}
 	if e.Title == "" {
 		e.Title = "Message of SNS topic " + cmp.Or(last(m.topic), "without a name")
@@ -83,12 +83,12 @@ func (m envelope) service(members flat.Members, message string) sdk.Event {
 	e := m.plain(message)
 	if title := cmp.Or(m.subject, members.Text("Event Message"), members.Text("Description"), members.Text("notificationType"),
 		members.Text("Event"), members.Text("eventName")); title != "" {
-		e.Title = flat.Line(title)
+		e.Title = sdk.Line(title)
 	} else {
-		e.Title = flat.Line("Message of SNS topic " + cmp.Or(last(m.topic), "without a name"))
+		e.Title = sdk.Line("Message of SNS topic " + cmp.Or(last(m.topic), "without a name"))
 	}
 	e.Service = cmp.Or(members.Text("Source ID"), members.Text("AutoScalingGroupName"))
-	e.SourceURL = flat.AbsoluteURL(members.Text("Identifier Link"))
+	e.SourceURL = sdk.AbsoluteURL(members.Text("Identifier Link"))
 	e.Test = strings.HasSuffix(members.Text("Event"), ":TEST_NOTIFICATION") // of an auto scaling group
 	return e
 }

@@ -59,7 +59,7 @@ func (adapter) Adapt(_ context.Context, r sdk.Request) (sdk.Result, error) {
 	case n.monitor() != "":
 		return n.result(), nil
 	case strings.TrimSpace(string(n.Msg)) != "":
-		return sdk.Result{Events: []sdk.Event{message(flat.Line(string(n.Msg)))}}, nil
+		return sdk.Result{Events: []sdk.Event{message(sdk.Line(string(n.Msg)))}}, nil
 	}
 	return own(members)
 }
@@ -151,7 +151,7 @@ func (n *notification) result() sdk.Result {
 	if ignored != "" {
 		return sdk.Result{Ignored: ignored}
 	}
-	name := flat.Line(loose.First(n.Monitor.Name, "Monitor "+n.Monitor.ID+n.Heartbeat.MonitorID))
+	name := sdk.Line(loose.First(n.Monitor.Name, "Monitor "+n.Monitor.ID+n.Heartbeat.MonitorID))
 	e := sdk.Event{
 		Action: action, DedupKey: n.monitor(), IdentityRule: "monitor",
 		Title:       name + " is down",
@@ -182,7 +182,7 @@ func (n *notification) action() (action sdk.Action, ignored string) {
 	case "3":
 		return "", "the monitor is under maintenance"
 	}
-	if _, up, ok := spoken(flat.Line(string(n.Msg))); ok && up {
+	if _, up, ok := spoken(sdk.Line(string(n.Msg))); ok && up {
 		return sdk.Resolve, ""
 	}
 	return sdk.Trigger, ""
@@ -227,7 +227,7 @@ func (n *notification) metadata() map[string]any {
 
 // public is the monitored URL without a password that may be in it.
 func public(raw string) string {
-	u, err := url.Parse(flat.AbsoluteURL(raw))
+	u, err := url.Parse(sdk.AbsoluteURL(raw))
 	if err != nil {
 		return ""
 	}
@@ -279,7 +279,7 @@ func own(members flat.Members) (sdk.Result, error) {
 	if err != nil {
 		return sdk.Result{}, err
 	}
-	if s := message(flat.Line(e.Title + " " + e.Description)); e.DedupKey == "" && s.DedupKey != "" {
+	if s := message(sdk.Line(e.Title + " " + e.Description)); e.DedupKey == "" && s.DedupKey != "" {
 		e.Action, e.DedupKey, e.IdentityRule = s.Action, s.DedupKey, s.IdentityRule
 		if e.Action == sdk.Resolve {
 			e.Severity = ""

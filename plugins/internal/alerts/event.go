@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/alertmanager/template"
 	"github.com/prometheus/common/model"
 
-	"bellcrank.example/plugins/internal/flat"
 	"bellcrank.example/sdk"
 )
 
@@ -61,17 +60,17 @@ func (p *payload) action(a *alert, now time.Time) sdk.Action {
 }
 
 func (p *payload) title(a *alert) string {
-	if title := flat.Line(first(a.Annotations.get("summary", "title"), p.CommonAnnotations.get("summary", "title"))); title != "" {
+	if title := sdk.Line(first(a.Annotations.get("summary", "title"), p.CommonAnnotations.get("summary", "title"))); title != "" {
 		return title
 	}
 	name := first(a.Labels.get("alertname"), p.GroupLabels.get("alertname"), p.CommonLabels.get("alertname"))
 	if name == "" {
-		return flat.Line("Alert " + firstLabels(a.Labels))
+		return sdk.Line("Alert " + firstLabels(a.Labels))
 	}
 	if instance := a.Labels.get("instance"); instance != "" {
 		name += " (" + instance + ")"
 	}
-	return flat.Line(name)
+	return sdk.Line(name)
 }
 
 // firstLabels names an alert without a name: by its first labels.
@@ -130,8 +129,8 @@ func hash(sets ...labels) string {
 // relative to the external URL.
 func (p *payload) sourceURL(a *alert) string {
 	raw := string(a.GeneratorURL)
-	external := flat.AbsoluteURL(string(p.ExternalURL))
-	if link := flat.AbsoluteURL(raw); link != "" || raw == "" {
+	external := sdk.AbsoluteURL(string(p.ExternalURL))
+	if link := sdk.AbsoluteURL(raw); link != "" || raw == "" {
 		return first(link, external)
 	}
 	if strings.HasPrefix(raw, "?") || strings.HasPrefix(raw, "/") {
@@ -160,7 +159,7 @@ func relative(external, link string) string {
 func (p *payload) links(a *alert) []sdk.Link {
 	var links []sdk.Link
 	add := func(name, raw string) {
-		if link := flat.AbsoluteURL(raw); link != "" {
+		if link := sdk.AbsoluteURL(raw); link != "" {
 			links = append(links, sdk.Link{Name: name, URL: link})
 		}
 	}
@@ -230,7 +229,7 @@ func (p *payload) groupEvent(events []sdk.Event) sdk.Event {
 	if p.GroupKey == "" {
 		e.DedupKey, e.IdentityRule = "group:"+hash(p.GroupLabels, p.CommonLabels), "group labels"
 	}
-	e.Title = flat.Line(first(p.CommonAnnotations.get("summary", "title"), p.GroupLabels.get("alertname"), "Alerts "+firstLabels(p.GroupLabels)))
+	e.Title = sdk.Line(first(p.CommonAnnotations.get("summary", "title"), p.GroupLabels.get("alertname"), "Alerts "+firstLabels(p.GroupLabels)))
 	e.Test = !slices.ContainsFunc(events, func(e sdk.Event) bool { return !e.Test })
 	e.Labels = p.CommonLabels
 	e.Metadata["firing"], e.Metadata["resolved"] = len(firing), len(events)-len(firing)

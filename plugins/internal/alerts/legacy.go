@@ -31,18 +31,18 @@ func legacyGrafana(m flat.Members) (sdk.Result, error) {
 	if err := json.Unmarshal(object, &l); err != nil {
 		return sdk.Result{}, &sdk.Failure{Code: sdk.Malformed, Message: "not a Grafana alert"}
 	}
-	title := flat.Line(first(string(l.RuleName), string(l.Title)))
+	title := sdk.Line(first(string(l.RuleName), string(l.Title)))
 	if title == "" {
 		return sdk.Result{}, &sdk.Failure{Code: sdk.Unsupported, Path: "ruleName", Message: "a Grafana alert without a name"}
 	}
 	e := sdk.Event{
-		Action: sdk.Trigger, Title: title, Description: string(l.Message), SourceURL: flat.AbsoluteURL(string(l.RuleURL)),
+		Action: sdk.Trigger, Title: title, Description: string(l.Message), SourceURL: sdk.AbsoluteURL(string(l.RuleURL)),
 		DedupKey: "grafana:" + string(l.OrgID) + ":" + first(string(l.RuleID), title), IdentityRule: "organisation and rule",
 		Labels: l.Tags, SeverityRaw: l.Tags.get("severity", "priority"), Service: l.Tags.get("service", "app"),
 		Metadata: map[string]any{"state": string(l.State)},
 		Test:     l.RuleName == "Test notification" && strings.HasPrefix(string(l.Message), "Someone is testing"),
 	}
-	if image := flat.AbsoluteURL(string(l.ImageURL)); image != "" {
+	if image := sdk.AbsoluteURL(string(l.ImageURL)); image != "" {
 		e.Links = []sdk.Link{{Name: "Image", URL: image}}
 	}
 	if len(l.Matches) > 0 && json.Valid(l.Matches) {

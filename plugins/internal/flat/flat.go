@@ -28,10 +28,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"regexp"
 	"strings"
-	"unicode"
 
 	"bellcrank.example/sdk"
 )
@@ -106,7 +104,7 @@ type reader struct {
 func Event(m Members) (sdk.Event, []string, error) {
 	r := &reader{members: m, taken: map[string]bool{}}
 	title, from := r.text("title", "message", "summary", "text")
-	if title = Line(title); title == "" {
+	if title = sdk.Line(title); title == "" {
 		return sdk.Event{}, nil, &sdk.Failure{Code: sdk.Unsupported, Path: "title", Message: "a title is required"}
 	}
 	if from != "title" {
@@ -118,7 +116,7 @@ func Event(m Members) (sdk.Event, []string, error) {
 	e.AffectedServices = r.list("affected_services")
 	e.CustomerImpact = r.boolean("customer_impact")
 	link, _ := r.text("source_url", "url", "link", "link_to_upstream_details")
-	e.SourceURL = AbsoluteURL(link)
+	e.SourceURL = sdk.AbsoluteURL(link)
 	r.severity(&e)
 	r.identity(&e)
 	r.findUnrendered(&e)
@@ -168,19 +166,6 @@ func scalar(value json.RawMessage) string {
 	return string(value)
 }
 
-// statuses are the words that senders use for what has happened.
-var statuses = map[string]sdk.Action{
-	"firing": sdk.Trigger, "trigger": sdk.Trigger, "triggered": sdk.Trigger, "alerting": sdk.Trigger,
-	"alert": sdk.Trigger, "problem": sdk.Trigger, "open": sdk.Trigger, "opened": sdk.Trigger,
-	"active": sdk.Trigger, "down": sdk.Trigger, "failed": sdk.Trigger, "investigating": sdk.Trigger,
-
-	"acknowledge": sdk.Acknowledge, "acknowledged": sdk.Acknowledge, "ack": sdk.Acknowledge,
-
-	"resolve": sdk.Resolve, "resolved": sdk.Resolve, "ok": sdk.Resolve, "close": sdk.Resolve,
-	"closed": sdk.Resolve, "recovered": sdk.Resolve, "recovery": sdk.Resolve, "up": sdk.Resolve,
-	"cleared": sdk.Resolve, "clear": sdk.Resolve, "normal": sdk.Resolve, "success": sdk.Resolve,
-}
-
 // action reads the status. A word that nobody knows is kept as metadata and
 // triggers: in doubt somebody is told.
 func (r *reader) action() sdk.Action {
@@ -189,7 +174,7 @@ func (r *reader) action() sdk.Action {
 		if word == "" {
 			continue
 		}
-		if action, ok := statuses[word]; ok {
+		if action := sdk.ActionOf(word); action != "" {
 			r.taken[name] = true
 			r.status = true
 			return action
@@ -340,20 +325,6 @@ func (r *reader) findUnrendered(e *sdk.Event) {
 	if Unrendered(e.Service) {
 		e.Service = ""
 	}
-}
-
-// Line makes one line of a text, without control characters.
-func Line(s string) string {
-	return strings.Join(strings.FieldsFunc(s, func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) }), " ")
-}
-
-// AbsoluteURL returns s if it is an absolute http or https URL, else "".
-func AbsoluteURL(s string) string {
-	u, err := url.Parse(strings.TrimSpace(s))
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return ""
-	}
-	return u.String()
 }
 
 func clip(s string) string {

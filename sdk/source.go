@@ -1,0 +1,11 @@
+package sdk
+
+import "embed"
+
+// Source is the source of this module's contract with plugins: this package,
+// those below it, and the protocol definition. `bellcrank plugin new` unpacks
+// it beside a new plugin, as the module's name can't be fetched from anywhere.
+// A program that doesn't name it doesn't carry it.
+//
+//go:embed *.go client/*.go serve/*.go sdktest/*.go internal/wire/*.go internal/wire/adapterv1/*.go proto/adapter/v1/adapter.proto
+var Source embed.FS
