@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -17,7 +19,7 @@ import (
 // kitCommands are for those who write plugins. They run executables that a
 // person names, pinned or not, and need no server.
 func (a *console) kitCommands() []*cobra.Command {
-	return []*cobra.Command{a.pluginRunCommand(), a.pluginTestCommand()}
+	return []*cobra.Command{a.pluginRunCommand(), a.pluginTestCommand(), a.pluginVerifyCommand()}
 }
 
 func (a *console) pluginRunCommand() *cobra.Command {
@@ -136,4 +138,67 @@ func (a *console) printReport(r *sdktest.Report) {
 		}
 	}
 	fmt.Fprintf(a.out, "%d checks, %d failed\n", len(r.Checks), r.Failed())
+}
+
+func (a *console) pluginVerifyCommand() *cobra.Command {
+	var paths []string
+	cmd := &cobra.Command{
+		Use:   "verify -config PATH",
+		Short: "check that the plugins of a configuration are there and are what was pinned",
+		Long:  "Checks each executable as the gateway does before it starts it, without running it. Exits with 1 if one\nwould be refused.",
+		Args:  cobra.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return a.pluginVerify(paths) },
+	}
+	cmd.Flags().StringArrayVar(&paths, "config", nil, "configuration file or folder; may be repeated")
+	_ = cmd.MarkFlagRequired("config") // the flag is there
+	return cmd
+}
+
+// verified is the outcome for one plugin.
+type verified struct {
+	Plugin  string `json:"plugin"`
+	Version string `json:"version"`
+	Path    string `json:"path"`
+	SHA256  string `json:"sha256"`
+	Remark  string `json:"remark,omitempty"`
+	Error   string `json:"error,omitempty"`
+}
+
+func (a *console) pluginVerify(paths []string) error {
+	l, err := newLoader(paths, os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	c, err := a.load(l)
+	if err != nil {
+		return err
+	}
+	specs, err := l.specs(c)
+	if err != nil {
+		return err
+	}
+	list, refused := make([]verified, len(specs)), 0
+	for i, s := range specs {
+		list[i] = verified{Plugin: s.Name, Version: s.Version, Path: s.Path, SHA256: s.SHA256}
+		if list[i].Remark, err = pluginhost.Verify(s); err != nil {
+			list[i].Error = err.Error()
+			refused++
+		}
+	}
+	if err := a.show(list, func() { a.printVerified(list) }); err != nil {
+		return err
+	}
+	if refused > 0 {
+		return fmt.Errorf("%s would be refused", counted(refused, "plugin"))
+	}
+	return nil
+}
+
+func (a *console) printVerified(list []verified) {
+	var rows [][]any
+	for _, v := range list {
+		says := cmp.Or(v.Error, v.Remark, "as pinned")
+		rows = append(rows, []any{v.Plugin, v.Version, clip(v.SHA256, 12), says})
+	}
+	a.printTable([]any{"plugin", "version", "sha256", "it is"}, rows)
 }

@@ -61,7 +61,7 @@ func (a *console) lockManifest(ctx context.Context, dir string) error {
 // lockDirectory writes the lock file of a configuration. Its mistakes don't
 // matter here: a plugin that isn't locked yet is one.
 func (a *console) lockDirectory(ctx context.Context, paths []string) error {
-	c, _ := config.Load(config.Source{Paths: paths})
+	c, _ := config.Load(config.Source{Paths: paths, Describe: config.Described()})
 	beside, err := builtins()
 	if err != nil {
 		return err
