@@ -44,6 +44,7 @@ var rooms = map[string][]string{
 	"sdk/serve":           {"sdk", "sdk/internal/wire", "sdk/internal/wire/*", "go-plugin", "grpc", "hclog"},
 	"sdk/client":          {"sdk", "sdk/internal/wire", "sdk/internal/wire/*", "go-plugin", "grpc", "hclog"},
 	"sdk/sdktest":         {"sdk", "sdk/serve", "sdk/client"},
+	"sdk/sdktest/*":       {"sdk", "sdk/serve"}, // plugins that its tests build
 	"sdk/expr":            {"sdk", "hcl"},
 
 	"plugins/*":  {"sdk", "sdk/serve", "sdk/expr", "plugins/internal/*"},
