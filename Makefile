@@ -48,7 +48,7 @@ test-lifecycle: ## hold incidents to the model over 100,000 random sequences of 
 	BELLCRANK_SEQUENCES=100000 $(GO) test -count=1 -run 'TestDriver/incidents_follow_the_model' ./core/store/sqlite
 
 test-alertmanager: ## run the tests with a real Alertmanager in front (needs prometheus-alertmanager)
-	$(GO) test -count=1 -tags alertmanager -run '^TestAlertmanager' ./gateway
+	$(GO) test -count=1 -tags alertmanager -run '^TestAlertmanager' ./gateway ./core/destination/alertmanager
 
 bench: build ## print benchmarks side by side
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./...

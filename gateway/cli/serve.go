@@ -60,10 +60,12 @@ func (a *console) runGateway(ctx context.Context, paths []string, getenv func(st
 	level := &slog.LevelVar{}
 	logger := func(t config.Telemetry) *slog.Logger {
 		options := &slog.HandlerOptions{Level: level}
+		log := slog.New(slog.NewTextHandler(a.err, options))
 		if t.LogFormat == "json" {
-			return slog.New(slog.NewJSONHandler(a.err, options))
+			log = slog.New(slog.NewJSONHandler(a.err, options))
 		}
-		return slog.New(slog.NewTextHandler(a.err, options))
+		slog.SetDefault(log) // for what is given none, such as a sender whose template fails
+		return log
 	}
 	return app.Run(ctx, app.Config{
 		Load: func() (*config.Config, error) {
