@@ -339,15 +339,16 @@ func all[T any](s *stack, list string) []T {
 
 // incident, delivery and plugin are what the tests read of the API's lists.
 type incident struct {
-	ID         string `json:"id"`
-	InternalID string `json:"internal_id"`
-	Status     string `json:"status"`
-	Severity   string `json:"severity"`
-	Title      string `json:"title"`
-	DedupKey   string `json:"dedup_key"`
-	Count      int    `json:"count"`
-	Version    int    `json:"version"`
-	Test       bool   `json:"test"`
+	ID          string `json:"id"`
+	InternalID  string `json:"internal_id"`
+	Integration string `json:"integration"`
+	Status      string `json:"status"`
+	Severity    string `json:"severity"`
+	Title       string `json:"title"`
+	DedupKey    string `json:"dedup_key"`
+	Count       int    `json:"count"`
+	Version     int    `json:"version"`
+	Test        bool   `json:"test"`
 }
 
 type delivery struct {
@@ -379,6 +380,16 @@ func (s *stack) settled(limit time.Duration) {
 // cli runs a command against the gateway and returns what it prints.
 func (s *stack) cli(args ...string) string {
 	s.t.Helper()
+	out, err := s.tryCLI(args...)
+	if err != nil {
+		s.t.Fatalf("bellcrank %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// tryCLI runs a command that may fail.
+func (s *stack) tryCLI(args ...string) (string, error) {
+	s.t.Helper()
 	cmd := exec.Command(filepath.Join(bin, "bellcrank"), args...)
 	token, err := os.ReadFile(s.file("data/admin.token"))
 	if err != nil {
@@ -386,10 +397,7 @@ func (s *stack) cli(args ...string) string {
 	}
 	cmd.Env = append(s.environment(), "BELLCRANK_TOKEN="+strings.TrimSpace(string(token)))
 	out, err := cmd.CombinedOutput()
-	if err != nil {
-		s.t.Fatalf("bellcrank %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
+	return string(out), err
 }
 
 // sinkSecret is a Standard Webhooks secret.

@@ -44,9 +44,10 @@ type Store interface {
 
 // Tester sends a sample through the whole path.
 type Tester interface {
-	// Test sends the integration's first sample as a test. Its incident is
-	// delivered only to destinations that take tests.
-	Test(ctx context.Context, in *core.Integration) (core.Receipt, error)
+	// Test sends a sample of the integration's adapter as a test, by its name
+	// or else the first. Its incident is delivered only to destinations that
+	// take tests.
+	Test(ctx context.Context, in *core.Integration, sample string) (core.Receipt, error)
 }
 
 // Config holds what the API needs. Token, Store, Integrations and Destinations

@@ -118,7 +118,7 @@ func (m *memory) DeliveryTrouble(context.Context, string, int) ([]core.Trouble, 
 // opener is a tester whose tests open INC-042.
 type opener struct{}
 
-func (opener) Test(_ context.Context, in *core.Integration) (core.Receipt, error) {
+func (opener) Test(_ context.Context, in *core.Integration, sample string) (core.Receipt, error) {
 	return core.Receipt{Request: sent.ID, State: core.RequestDone, Incidents: []core.IncidentSummary{{Number: 42}}}, nil
 }
 

@@ -124,7 +124,7 @@ func (a *api) test(c *fiber.Ctx) error {
 	if a.cfg.Tester == nil {
 		return notFound("Tests aren't available")
 	}
-	r, err := a.cfg.Tester.Test(c.UserContext(), in)
+	r, err := a.cfg.Tester.Test(c.UserContext(), in, strings.Clone(c.Query("sample")))
 	if err != nil {
 		return err
 	}

@@ -300,10 +300,12 @@ func (a *console) integrationCommand() *cobra.Command {
 			return a.show(all, func() { a.printIntegrations(all) })
 		},
 	}
+	var sample string
 	test := &cobra.Command{
 		Use: "test TYPE/NAME", Short: "send the adapter's sample through the whole path, marked as a test", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.test(cmd.Context(), args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.test(cmd.Context(), args[0], sample) },
 	}
+	test.Flags().StringVar(&sample, "sample", "", "the `NAME` of another of the adapter's samples")
 	health := &cobra.Command{
 		Use: "health [TYPE/NAME]", Short: "say how integrations did over the last 24 hours", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -351,12 +353,13 @@ func (a *console) printIntegrations(all []admin.Integration) {
 }
 
 // test sends a test request and fails unless its events were applied.
-func (a *console) test(ctx context.Context, ref string) error {
+func (a *console) test(ctx context.Context, ref, sample string) error {
 	kind, name, err := splitRef(ref)
 	if err != nil {
 		return err
 	}
-	r, err := post[admin.Receipt](ctx, "/v1/integrations/"+url.PathEscape(kind)+"/"+url.PathEscape(name)+"/test")
+	path := "/v1/integrations/" + url.PathEscape(kind) + "/" + url.PathEscape(name) + "/test"
+	r, err := post[admin.Receipt](ctx, path, url.Values{"sample": {sample}})
 	if err != nil {
 		return err
 	}

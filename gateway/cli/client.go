@@ -77,8 +77,8 @@ func get[T any](ctx context.Context, path string, query url.Values) (T, error) {
 }
 
 // post makes the gateway do something and decodes the answer.
-func post[T any](ctx context.Context, path string) (T, error) {
-	return ask[T](ctx, http.MethodPost, path, nil)
+func post[T any](ctx context.Context, path string, query url.Values) (T, error) {
+	return ask[T](ctx, http.MethodPost, path, query)
 }
 
 func ask[T any](ctx context.Context, method, path string, query url.Values) (T, error) {
