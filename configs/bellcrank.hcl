@@ -69,14 +69,18 @@ retention {
 # executable hashes to and declares; nothing runs unpinned.
 
 plugin "acme" {
-  type    = "acme"                                                             # of the integrations that it adapts; default: the name
-  version = "1.2.0"                                                            # default: the newest that is locked
-  sha256  = "9fdd8be7947e4a4caf7cce4f0e02695081b6c85178aa912df5d37be97363144c" # default: the lock file's
-  args    = ["-verbose"]                                                       # default: none
-  env     = { LANG = env("LANG", "C") }                                        # default: none; plugins see nothing else of our environment
+  type       = "acme"                                                             # of the integrations that it adapts; default: the name
+  version    = "1.2.0"                                                            # default: the newest that is locked
+  sha256     = "9fdd8be7947e4a4caf7cce4f0e02695081b6c85178aa912df5d37be97363144c" # default: the lock file's
+  args       = ["-verbose"]                                                       # default: none
+  env        = { LANG = env("LANG", "C") }                                        # default: none; plugins see nothing else of our environment
+  sandbox    = "required"                                                         # default: best-effort, what the kernel has; required: doesn't start without; off
+  read_paths = ["/usr"]                                                           # default: none; what an interpreter may read and execute all the same
   limits {
-    memory  = "128MiB" # default: none of its own
-    timeout = "5s"     # of one call
+    memory    = "128MiB" # default: 512MiB; resident, past it the process is replaced
+    timeout   = "5s"     # of one call
+    in_flight = 32       # default: 64, or what the adapter declares if that is less; calls at a time
+    nice      = 10       # default: 5; when there isn't enough processor time, the gateway goes first
   }
 }
 

@@ -58,7 +58,10 @@ var rooms = map[string][]string{
 	"core/dispatch":        {"core", "sdk"},
 	"core/health":          {"core", "sdk"},
 	"core/fetch":           {"core", "core/keyring", "core/destination/transport"},
-	"core/pluginhost":      {"core", "sdk", "sdk/client", "go-plugin", "grpc", "hclog"},
+	"core/pluginhost":      {"core", "core/pluginhost/sandbox", "sdk", "sdk/client", "go-plugin", "grpc", "hclog"},
+
+	"core/pluginhost/sandbox": {},
+
 	"core/pluginhost/*":    {"sdk", "sdk/serve", "go-plugin", "grpc"}, // plugins that its tests build
 	"core/destination":     {"core", "sdk", "core/destination/*"},
 	"core/destination/*":   {"core", "sdk", "core/destination/transport", "core/destination/wording", "core/destination/board"},

@@ -31,6 +31,8 @@ type logSink struct {
 	partial []byte
 	last    [][]byte // the newest lines, a ring
 	lines   int      // how many there have been
+	cause   string   // of a Go program's death: the newest such line, which its stacks push out of the ring
+	causeAt int      // which line that was
 	tokens  float64  // bytes that may be logged now
 	filled  time.Time
 	dropped int64 // bytes since the log was last told
@@ -91,6 +93,9 @@ func (s *logSink) remember(raw []byte) {
 	if len(s.last) < lastLines {
 		s.last = append(s.last, nil)
 	}
+	if bytes.HasPrefix(raw, []byte("panic: ")) || bytes.HasPrefix(raw, []byte("fatal error: ")) {
+		s.cause, s.causeAt = string(raw), s.lines
+	}
 	at := s.lines % lastLines
 	s.last[at] = append(s.last[at][:0], raw...)
 	s.lines++
@@ -134,7 +139,10 @@ func (s *logSink) droppedBytes() int64 {
 func (s *logSink) lastWords() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	lines := make([]string, 0, len(s.last)+1)
+	lines := make([]string, 0, len(s.last)+2)
+	if s.cause != "" && s.causeAt < s.lines-len(s.last) {
+		lines = append(lines, printable(s.cause))
+	}
 	for i := range s.last {
 		lines = append(lines, printable(string(s.last[(s.lines+i)%len(s.last)])))
 	}

@@ -15,12 +15,14 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"bellcrank.example/core"
+	"bellcrank.example/core/pluginhost/sandbox"
 	"bellcrank.example/sdk"
 )
 
@@ -30,6 +32,10 @@ type Config struct {
 	// RunDir is a private folder for sockets, made if missing. If its path is
 	// too long for a socket, a temporary folder is used.
 	RunDir string
+	// Shim is the command line of a program that runs sandbox.Main, without
+	// that one's arguments: ours, as a rule. Without it plugins are only
+	// watched, not confined.
+	Shim   []string
 	Timing Timing
 	Now    func() time.Time // time.Now if nil
 	Logger *slog.Logger     // slog.Default if nil
@@ -53,13 +59,23 @@ type Spec struct {
 	// plugin serves.
 	Instances map[string]json.RawMessage
 	Limits    Limits
+	Sandbox   sandbox.Mode // sandbox.BestEffort if empty
+	ReadPaths []string     // files and folders that it may read and execute all the same
+}
+
+// sameProcess reports whether a process of s can serve as one of other: only
+// the integrations' settings may differ.
+func (s Spec) sameProcess(other Spec) bool {
+	s.Instances, other.Instances = nil, nil
+	return reflect.DeepEqual(s, other)
 }
 
 // Limits bound one plugin.
 type Limits struct {
 	Timeout  time.Duration // of a call whose context has none; 5 seconds if zero
 	InFlight int           // calls at a time; 64 or what the adapter declares if zero, never more than that
-	Memory   int64         // resident bytes past which the process is replaced; none if zero
+	Memory   int64         // resident bytes past which the process is replaced; 512 MiB if zero
+	Nice     int           // added to the process's niceness, 1 to 19; 5 if zero
 }
 
 // Timing is how patient the host is. Zero fields mean the default.
@@ -252,9 +268,10 @@ func (h *Host) Plugins() []Status {
 	return list
 }
 
-// Reload makes these the plugins that run. A plugin that has changed serves on
-// until its successor is ready; one whose successor doesn't start keeps
-// serving as it was. One that has gone ends after its calls.
+// Reload makes these the plugins that run. A process whose integrations alone
+// have changed is told so. Otherwise a plugin that has changed serves on until
+// its successor is ready; one whose successor doesn't start keeps serving as it
+// was. One that has gone ends after its calls.
 func (h *Host) Reload(specs []Spec) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -24,12 +24,17 @@ import (
 	"go.uber.org/goleak"
 
 	"bellcrank.example/core"
+	"bellcrank.example/core/pluginhost/sandbox"
 	"bellcrank.example/sdk"
 	"bellcrank.example/sdk/serve"
 )
 
-// TestMain is the plugin as well: the tests run their own executable.
+// TestMain is the plugin and the shim as well: the tests run their own
+// executable.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == sandbox.Command {
+		sandbox.Main(os.Args[2:])
+	}
 	if os.Getenv("BELLCRANK_PLUGIN") != "" {
 		if os.Getenv("START") == "fail" {
 			fmt.Fprintln(os.Stderr, "no database here")
@@ -82,6 +87,10 @@ func (chaos) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 		return sdk.Result{Events: make([]sdk.Event, 100_000)}, nil
 	case "environment":
 		event.Description = strings.Join(os.Environ(), "\n")
+	case "reach":
+		event.Labels = reach(r.Body)
+	case "leak":
+		return sdk.Result{}, leak()
 	case "malformed":
 		return sdk.Result{}, &sdk.Failure{Code: sdk.Malformed, Message: "no"}
 	}
@@ -139,7 +148,7 @@ func privateCopy(t testing.TB) string {
 // run runs a host with one plugin until the test ends.
 func run(t testing.TB, s Spec, change func(*Config)) *Host {
 	t.Helper()
-	cfg := Config{Plugins: []Spec{s}, RunDir: filepath.Join(t.TempDir(), "run"), Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	cfg := Config{Plugins: []Spec{s}, RunDir: filepath.Join(t.TempDir(), "run"), Shim: sandbox.Self(), Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	cfg.Timing.Start = 60 * time.Second // a loaded machine, the race detector
 	if change != nil {
 		change(&cfg)
@@ -456,6 +465,7 @@ func TestReloadSwapsWithoutAFailedCall(t *testing.T) {
 	}
 	for i := range 5 {
 		next := s
+		next.Env = map[string]string{"GORACE": "atexit_sleep_ms=0", "ROUND": fmt.Sprint(i)}
 		next.Instances = map[string]json.RawMessage{"chaos/one": json.RawMessage(fmt.Sprintf(`{"a":%d}`, i+2))}
 		pid := status(h).PID
 		if err := h.Reload([]Spec{next}); err != nil {
@@ -477,6 +487,35 @@ func TestReloadSwapsWithoutAFailedCall(t *testing.T) {
 	}
 	if _, err := h.Adapt(t.Context(), "chaos", sdk.Request{}); err == nil {
 		t.Error("a removed plugin answers")
+	}
+}
+
+func TestNewSettingsReachTheProcessThatRuns(t *testing.T) {
+	s := spec(t)
+	h := run(t, s, nil)
+	pid := status(h).PID
+	describes := func(want string) func() bool {
+		return func() bool {
+			got, err := call(t, h, "", "")
+			return err == nil && got.Events[0].Description == want
+		}
+	}
+	reload := func(instances map[string]json.RawMessage) {
+		t.Helper()
+		next := s
+		next.Instances = instances
+		if err := h.Reload([]Spec{next}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reload(map[string]json.RawMessage{"chaos/one": json.RawMessage(`{"a":2}`), "chaos/two": json.RawMessage(`{"b":1}`)})
+	eventually(t, "the new settings", describes(`{"a":2}`))
+	reload(map[string]json.RawMessage{"chaos/one": json.RawMessage(`{`)})
+	eventually(t, "wrong settings are refused", func() bool { _, err := call(t, h, "", ""); return err != nil })
+	reload(map[string]json.RawMessage{"chaos/one": json.RawMessage(`{"a":3}`)})
+	eventually(t, "the mended settings", describes(`{"a":3}`))
+	if now := status(h); now.PID != pid || now.Restarts != 0 {
+		t.Errorf("the process was replaced: %+v", now)
 	}
 }
 

@@ -18,18 +18,31 @@ type process struct {
 	client *client.Client
 	output *logSink
 	sha256 string
-	// refused holds why the plugin doesn't take an integration's settings. It
-	// doesn't change once requests come.
-	refused map[string]error
+	// sandbox is the level in force.
+	sandbox string
 
-	mu    sync.Mutex
-	calls int
-	ends  bool          // no further call may enter
-	empty chan struct{} // closed when it ends and no call is left
+	mu      sync.Mutex
+	refused map[string]error // why the plugin doesn't take an integration's settings
+	calls   int
+	ends    bool          // no further call may enter
+	empty   chan struct{} // closed when it ends and no call is left
 }
 
 func newProcess(spec Spec, c *client.Client) *process {
 	return &process{spec: spec, client: c, empty: make(chan struct{}), refused: map[string]error{}}
+}
+
+// refuse notes why an integration's settings aren't taken; nil if they are.
+func (p *process) refuse(integration string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refused[integration] = err
+}
+
+func (p *process) refusal(integration string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refused[integration]
 }
 
 func (p *process) enter() bool {
@@ -73,10 +86,9 @@ func (p *process) trouble() error {
 	if p.client.Hangs() {
 		return errors.New("a call has no answer after twice its time")
 	}
-	if limit := p.spec.Limits.Memory; limit > 0 {
-		if resident := residentBytes(p.client.PID()); resident > limit {
-			return fmt.Errorf("it takes %d bytes of memory, more than %d", resident, limit)
-		}
+	limit := p.spec.memory()
+	if resident := residentBytes(p.client.PID()); resident > limit {
+		return fmt.Errorf("it takes %d bytes of memory, more than %d", resident, limit)
 	}
 	return nil
 }

@@ -1,7 +1,9 @@
 package pluginhost
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,6 +47,7 @@ type supervisor struct {
 	isSettled chan struct{} // closed then
 	removed   chan struct{} // closed when the plugin shall go
 	changed   chan struct{} // holds one word: there is a new spec, or a restart is asked for
+	fresh     atomic.Bool   // a restart is asked for
 	answered  chan struct{} // holds one word: a call was answered
 	leftovers sync.WaitGroup
 
@@ -133,6 +136,7 @@ func (s *supervisor) run(ctx context.Context) {
 
 // startOne starts a process of the current spec.
 func (s *supervisor) startOne(ctx context.Context) (*process, error) {
+	s.fresh.Store(false)
 	s.mu.Lock()
 	spec := s.spec
 	s.mu.Unlock()
@@ -176,11 +180,13 @@ func (s *supervisor) launch(ctx context.Context, spec Spec, v *verified, output 
 	if runsByDescriptor {
 		cfg.File = v.file
 	}
-	c, err := client.Start(ctx, cfg)
+	c, level, err := s.startConfined(ctx, spec, cfg)
 	if err != nil {
 		return nil, err
 	}
-	return newProcess(spec, c), nil
+	p := newProcess(spec, c)
+	p.sandbox = level
+	return p, nil
 }
 
 // environment is all that a plugin learns from its environment.
@@ -200,17 +206,49 @@ func (s *supervisor) prepare(ctx context.Context, p *process, report func(State,
 	}
 	report(Configuring, nil)
 	for _, integration := range slices.Sorted(maps.Keys(p.spec.Instances)) {
-		err := p.client.Configure(ctx, integration, p.spec.Instances[integration])
-		if _, lost := errors.AsType[*client.Error](err); lost {
+		if err := s.configure(ctx, p, integration, p.spec.Instances[integration]); err != nil {
 			return err
-		}
-		if err != nil { // its settings are wrong, which is no reason to fail the others
-			s.log.Error("an integration's settings are refused", "integration", integration, "err", err)
-			p.refused[integration] = err
 		}
 	}
 	report(Probing, nil)
 	return probe(ctx, p.client, info)
+}
+
+// configure hands an integration's settings over. Wrong ones are no reason to
+// fail the others: the error is that of a process that doesn't answer.
+func (s *supervisor) configure(ctx context.Context, p *process, integration string, settings json.RawMessage) error {
+	err := p.client.Configure(ctx, integration, settings)
+	if _, lost := errors.AsType[*client.Error](err); lost {
+		return err
+	}
+	if err != nil {
+		s.log.Error("an integration's settings are refused", "integration", integration, "err", err)
+	}
+	p.refuse(integration, err)
+	return nil
+}
+
+// reconfigure gives a process that serves on the settings that have changed.
+func (s *supervisor) reconfigure(ctx context.Context, p *process, spec Spec) {
+	ctx, cancel := context.WithTimeout(ctx, s.timing.Start)
+	defer cancel()
+	old := p.spec.Instances
+	p.spec = spec
+	for integration, settings := range spec.Instances {
+		before, known := old[integration]
+		if known && bytes.Equal(before, settings) {
+			continue
+		}
+		if err := s.configure(ctx, p, integration, settings); err != nil {
+			s.log.Error("the plugin doesn't take its new settings", "integration", integration, "err", err)
+			return // it hangs or has ended, which the watch sees
+		}
+	}
+	for integration := range old {
+		if _, stays := spec.Instances[integration]; !stays {
+			_ = p.client.Release(ctx, integration) // nobody calls for it any more
+		}
+	}
 }
 
 // probe asks for a first answer: its health, and events for its own sample. A
@@ -241,6 +279,7 @@ func (s *supervisor) serve(p *process) {
 	s.adopt(p.spec)
 	s.mu.Lock()
 	s.output, s.status.SHA256, s.status.PID, s.status.FailedStarts = p.output, p.sha256, p.client.PID(), 0
+	s.status.Sandbox = p.sandbox
 	s.mu.Unlock()
 	s.live.Store(p)
 	s.set(Ready, nil)
@@ -299,6 +338,10 @@ func (s *supervisor) swap(ctx context.Context, p **process) {
 	s.mu.Lock()
 	spec := s.spec
 	s.mu.Unlock()
+	if !s.fresh.Swap(false) && (*p).spec.sameProcess(spec) {
+		s.reconfigure(ctx, *p, spec)
+		return
+	}
 	next, err := s.start(ctx, spec, func(State, error) {})
 	if err != nil {
 		s.log.Error("the plugin's successor doesn't start, the old process serves on", "err", err)
@@ -429,11 +472,18 @@ func (s *supervisor) replace(spec Spec) {
 	s.spec = spec
 	s.mu.Unlock()
 	if !same {
-		s.restart()
+		s.wake()
 	}
 }
 
+// restart has another process run, of the spec that is current then.
 func (s *supervisor) restart() {
+	s.fresh.Store(true)
+	s.wake()
+}
+
+// wake has the run goroutine look at the spec.
+func (s *supervisor) wake() {
 	select {
 	case s.changed <- struct{}{}:
 	default: // somebody has asked already
@@ -456,7 +506,6 @@ func (s *supervisor) report() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	status := s.status
-	status.Sandbox = "none"
 	if s.output != nil {
 		status.OutputDropped = s.output.droppedBytes()
 	}
@@ -484,7 +533,7 @@ func (s *supervisor) adapt(ctx context.Context, r sdk.Request) (sdk.Result, erro
 		return sdk.Result{}, s.down(s.notReady())
 	}
 	defer p.leave()
-	if err := p.refused[r.Integration]; err != nil {
+	if err := p.refusal(r.Integration); err != nil {
 		return sdk.Result{}, s.down(err)
 	}
 	result, err := p.client.Adapt(ctx, r)

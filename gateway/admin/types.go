@@ -255,17 +255,17 @@ type Destination struct {
 
 // Plugin is an adapter process.
 type Plugin struct {
-	Name      string   `json:"name"`
-	Type      string   `json:"type"`
-	Version   string   `json:"version"`
-	State     string   `json:"state"` // such as ready
-	Since     Time     `json:"since,omitzero"`
-	PID       int      `json:"pid,omitempty"`
-	Restarts  int      `json:"restarts"`
-	InFlight  int      `json:"in_flight"`
-	SHA256    string   `json:"sha256,omitempty"`
-	Sandbox   []string `json:"sandbox,omitempty"` // measures in force
-	LastError string   `json:"last_error,omitempty"`
+	Name      string `json:"name"`
+	Type      string `json:"type"`
+	Version   string `json:"version"`
+	State     string `json:"state"` // such as ready
+	Since     Time   `json:"since,omitzero"`
+	PID       int    `json:"pid,omitempty"`
+	Restarts  int    `json:"restarts"`
+	InFlight  int    `json:"in_flight"`
+	SHA256    string `json:"sha256,omitempty"`
+	Sandbox   string `json:"sandbox,omitempty"` // level in force
+	LastError string `json:"last_error,omitempty"`
 }
 
 // Health is how an integration or destination did over the last hours.

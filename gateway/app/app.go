@@ -33,6 +33,7 @@ import (
 type Config struct {
 	Load    func() (*config.Config, error) // reads the configuration; called again on a reload
 	Specs   func(*config.Config) ([]pluginhost.Spec, error)
+	Shim    []string // that confines plugins; see pluginhost.Config
 	Version string
 	Started func(ingest, admin string) // is told when both listeners accept; may be nil
 	// Outside is how the certificates of vendors and the URLs that confirm
@@ -113,7 +114,8 @@ func (g *Gateway) open(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	g.plugins, err = pluginhost.New(pluginhost.Config{
-		Plugins: specs, RunDir: filepath.Join(c.DataDir, runFolder), Logger: g.log.With("part", "plugins"), Now: Now,
+		Plugins: specs, RunDir: filepath.Join(c.DataDir, runFolder), Shim: g.cfg.Shim,
+		Logger: g.log.With("part", "plugins"), Now: Now,
 	})
 	if err != nil {
 		return fmt.Errorf("plugins: %w", err)

@@ -105,7 +105,7 @@ func (g *Gateway) pluginList() []admin.Plugin {
 	for _, p := range g.plugins.Plugins() {
 		list = append(list, admin.Plugin{
 			Name: p.Name, Type: p.Type, Version: p.Version, State: string(p.State), Since: admin.Time{Time: p.Since},
-			PID: p.PID, Restarts: p.Restarts, InFlight: p.InFlight, SHA256: p.SHA256, LastError: p.LastError,
+			PID: p.PID, Restarts: p.Restarts, InFlight: p.InFlight, SHA256: p.SHA256, Sandbox: p.Sandbox, LastError: p.LastError,
 		})
 	}
 	return list

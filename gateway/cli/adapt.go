@@ -19,6 +19,7 @@ import (
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/pluginhost"
+	"bellcrank.example/core/pluginhost/sandbox"
 	"bellcrank.example/gateway/app"
 	"bellcrank.example/gateway/config"
 	"bellcrank.example/sdk"
@@ -157,7 +158,7 @@ func callOnce(ctx context.Context, spec pluginhost.Spec, r sdk.Request) (result 
 	ctx, cancel := context.WithTimeout(ctx, adaptTimeout)
 	defer cancel()
 	host, err := pluginhost.New(pluginhost.Config{
-		Plugins: []pluginhost.Spec{spec}, Now: app.Now, Logger: slog.New(slog.DiscardHandler),
+		Plugins: []pluginhost.Spec{spec}, Shim: sandbox.Self(), Now: app.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return sdk.Result{}, err

@@ -19,6 +19,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"bellcrank.example/core/pluginhost/sandbox"
 )
 
 // Set when the binary is linked.
@@ -59,6 +61,9 @@ func (e *exitError) Unwrap() error { return e.err }
 // Main runs a command line without the program's name and returns the exit
 // code.
 func Main(args []string) int {
+	if len(args) > 0 && args[0] == sandbox.Command {
+		sandbox.Main(args[1:])
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return run(ctx, args, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})

@@ -13,6 +13,7 @@ import (
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/pluginhost"
+	"bellcrank.example/core/pluginhost/sandbox"
 	"bellcrank.example/gateway/config"
 )
 
@@ -125,7 +126,8 @@ func (l *loader) spec(p config.Plugin, directory string) (pluginhost.Spec, error
 		Name: p.Name, Type: entry.Type, Version: entry.Version, Path: path,
 		SHA256: cmp.Or(p.SHA256, entry.SHA256[pluginhost.Platform()]), Info: &entry.Info, Args: p.Args, Env: reveal(p.Env),
 		Instances: map[string]json.RawMessage{},
-		Limits:    pluginhost.Limits{Memory: p.Memory, Timeout: p.Timeout},
+		Limits:    pluginhost.Limits{Memory: p.Memory, Timeout: p.Timeout, InFlight: p.InFlight, Nice: p.Nice},
+		Sandbox:   sandbox.Mode(p.Sandbox), ReadPaths: p.ReadPaths,
 	}, nil
 }
 

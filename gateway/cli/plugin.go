@@ -49,9 +49,9 @@ func (a *console) pluginCommand() *cobra.Command {
 func (a *console) printPlugins(list []admin.Plugin) {
 	var rows [][]any
 	for _, p := range list {
-		rows = append(rows, []any{p.Name, p.Type, p.Version, p.State, p.PID, p.Restarts, p.InFlight, clip(p.SHA256, 12), clip(p.LastError, 60)})
+		rows = append(rows, []any{p.Name, p.Type, p.Version, p.State, p.PID, p.Restarts, p.InFlight, p.Sandbox, clip(p.SHA256, 12), clip(p.LastError, 60)})
 	}
-	a.printTable([]any{"plugin", "type", "version", "state", "pid", "restarts", "in flight", "sha256", "last error"}, rows)
+	a.printTable([]any{"plugin", "type", "version", "state", "pid", "restarts", "in flight", "sandbox", "sha256", "last error"}, rows)
 }
 
 func (a *console) printEntry(e pluginhost.LockEntry) {

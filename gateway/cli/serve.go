@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bellcrank.example/core/pluginhost"
+	"bellcrank.example/core/pluginhost/sandbox"
 	"bellcrank.example/gateway/app"
 	"bellcrank.example/gateway/config"
 )
@@ -42,6 +43,9 @@ func configFlag(cmd *cobra.Command, paths *[]string) {
 
 // runGateway runs a gateway in this process.
 func (a *console) runGateway(ctx context.Context, paths []string, getenv func(string) (string, bool), started func(ingest, admin string)) error {
+	if err := sandbox.Hide(); err != nil {
+		return err
+	}
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
@@ -81,6 +85,7 @@ func (a *console) runGateway(ctx context.Context, paths []string, getenv func(st
 			return c, err
 		},
 		Specs:   func(c *config.Config) ([]pluginhost.Spec, error) { return current.specs(c) },
+		Shim:    sandbox.Self(),
 		Version: Version,
 		Started: started,
 		Logger:  logger,

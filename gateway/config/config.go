@@ -114,7 +114,13 @@ type Plugin struct {
 	Env      map[string]core.Secret
 	Memory   int64         // greatest resident size in bytes
 	Timeout  time.Duration // of one call
-	Declared bool          // there is a plugin block
+	InFlight int           // calls at a time
+	Nice     int           // added to the process's niceness
+	Sandbox  string        // required, best-effort or off; best-effort by default
+	// ReadPaths are files and folders that a confined process may read and
+	// execute.
+	ReadPaths []string
+	Declared  bool // there is a plugin block
 }
 
 // defaults returns a configuration in which nothing is set.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"time"
@@ -119,6 +120,24 @@ func (b *block) sha256(name string, to *string) bool {
 	})
 }
 
+// readPaths reads what a confined process may read. A relative path would mean
+// another file wherever the gateway is started.
+func (b *block) readPaths(to *[]string) {
+	list(b, "read_paths", to, func(raw string) (string, error) {
+		if !filepath.IsAbs(raw) {
+			return "", errors.New("want an absolute path")
+		}
+		return filepath.Clean(raw), nil
+	})
+}
+
+func (b *block) niceness(name string, to *int) {
+	b.count(name, to)
+	if *to > 19 {
+		b.wrong(b.where(name), name, errors.New("want a number from 1 to 19"))
+	}
+}
+
 func (l *loader) plugin(b *block) {
 	p := Plugin{Name: b.labels[0], Type: b.labels[0], Declared: true}
 	b.text("type", &p.Type)
@@ -132,9 +151,13 @@ func (l *loader) plugin(b *block) {
 			p.Env[name] = core.NewSecret(value)
 		}
 	}
+	b.oneOf("sandbox", &p.Sandbox, "required", "best-effort", "off")
+	b.readPaths(&p.ReadPaths)
 	b.one("limits", func(b *block) {
 		b.size("memory", &p.Memory)
 		b.positive("timeout", &p.Timeout)
+		b.count("in_flight", &p.InFlight)
+		b.niceness("nice", &p.Nice)
 	})
 	l.cfg.Plugins = append(l.cfg.Plugins, p)
 }

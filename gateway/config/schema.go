@@ -53,10 +53,10 @@ var shapes = map[string]shape{
 	},
 	"retention": {arguments: []string{"raw_payloads", "incidents", "deliveries", "dead_letters"}},
 	"plugin": {
-		arguments: []string{"type", "version", "sha256", "args", "env"},
+		arguments: []string{"type", "version", "sha256", "args", "env", "sandbox", "read_paths"},
 		blocks:    map[string][]string{"limits": nil},
 	},
-	"plugin.limits": {arguments: []string{"memory", "timeout"}},
+	"plugin.limits": {arguments: []string{"memory", "timeout", "in_flight", "nice"}},
 	"integration": {
 		arguments: []string{
 			"description", "plugin", "disabled", "paused", "allowed_cidrs", "verify", "signing_secrets",

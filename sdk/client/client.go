@@ -41,6 +41,10 @@ const (
 	rung = 2 * time.Second
 )
 
+// ShimEnv is a variable that the shim's environment has and the executable's
+// must not: a shim isn't the plugin yet.
+const ShimEnv = wire.ShimEnv
+
 // Config says what to start. Path is required.
 type Config struct {
 	// Path is the executable.
@@ -48,6 +52,13 @@ type Config struct {
 	// File, if not nil, is the opened executable, which runs instead of what
 	// Path leads to by now. Linux only; the caller closes it after Start.
 	File *os.File
+	// Shim, if not empty, is a command that runs first and then becomes the
+	// executable: its arguments are followed by the path to execute and that
+	// one's own arguments, from its name on. Linux only.
+	Shim []string
+	// ShimReport, if not nil, is handed to the shim as descriptor 5; the caller
+	// closes it after Start. It needs File.
+	ShimReport *os.File
 	// Args follow the executable's name.
 	Args []string
 	// Env is the whole environment, "NAME=value"; nothing is inherited.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -76,6 +77,9 @@ func (p *process) runner(_ hclog.Logger, prototype *exec.Cmd, _ string) (runner.
 	p.command = exec.CommandContext(context.Background(), p.cfg.Path, p.cfg.Args...)
 	p.command.Env = append(append(p.command.Env, p.cfg.Env...), prototype.Env...)
 	p.command.Env = append(p.command.Env, wire.LifelineEnv+"="+strconv.Itoa(lifelineFD))
+	if len(p.cfg.Shim) > 0 {
+		p.command.Env = append(p.command.Env, wire.ShimEnv+"=1")
+	}
 	return p, nil
 }
 
@@ -174,6 +178,13 @@ func (p *process) spawn() (*pipes, error) {
 		// Run what was opened, not what the path leads to by now.
 		c.ExtraFiles = append(c.ExtraFiles, p.cfg.File)
 		c.Path = "/proc/self/fd/" + strconv.Itoa(lifelineFD+1)
+	}
+	if p.cfg.ShimReport != nil {
+		c.ExtraFiles = append(c.ExtraFiles, p.cfg.ShimReport)
+	}
+	if shim := p.cfg.Shim; len(shim) > 0 {
+		c.Args = append(append(slices.Clone(shim), c.Path), c.Args...)
+		c.Path = shim[0]
 	}
 	setAttributes(c)
 	if err := c.Start(); err != nil {

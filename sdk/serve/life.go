@@ -4,7 +4,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -86,11 +85,4 @@ func lifeline() *os.File {
 		return nil
 	}
 	return os.NewFile(uintptr(fd), "lifeline")
-}
-
-// nameProcess gives the process its executable's name in ps and top: the
-// gateway runs it by a file descriptor, whose number would stand there.
-// Where there is no /proc nothing happens.
-func nameProcess() {
-	_ = os.WriteFile("/proc/self/comm", []byte(filepath.Base(os.Args[0])), 0)
 }

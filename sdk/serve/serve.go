@@ -48,7 +48,6 @@ func Adapter(a sdk.Adapter) {
 		os.Exit(1)
 	}
 	limitMemory()
-	nameProcess()
 	serve(newServer(a, os.Stderr), handshake)
 }
 
@@ -58,9 +57,10 @@ func Adapter(a sdk.Adapter) {
 var handshake, errHandshake = earlyGuard()
 
 func earlyGuard() (*os.File, error) {
-	if os.Getenv(wire.CookieKey) != wire.CookieValue {
+	if os.Getenv(wire.CookieKey) != wire.CookieValue || os.Getenv(wire.ShimEnv) != "" {
 		return nil, nil
 	}
+	nameProcess()
 	return guardStdout()
 }
 

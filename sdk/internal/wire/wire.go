@@ -53,6 +53,10 @@ const (
 // descriptor whose end of file means that the gateway is gone.
 const LifelineEnv = "BELLCRANK_LIFELINE_FD"
 
+// ShimEnv names the environment variable of a process that isn't the plugin
+// yet, but executes it.
+const ShimEnv = "BELLCRANK_SHIM"
+
 // nanos returns a time as Unix nanoseconds: 0 for the zero time, and for one
 // too far away to be told so.
 func nanos(t time.Time) int64 {
