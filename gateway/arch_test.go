@@ -71,19 +71,21 @@ var rooms = map[string][]string{
 	"core/store/postgres":  {"core", "sdk", "core/store/engine", "core/intake", "core/dispatch", "core/health", "postgres"},
 	"core/store/storetest": {"core", "sdk", "core/store/engine", "core/intake", "core/dispatch", "core/health"},
 
-	"gateway/server":    {"core", "fiber"},
-	"gateway/webhook":   {"core", "core/*", "sdk", "gateway/server", "fiber"},
-	"gateway/admin":     {"core", "core/*", "sdk", "gateway/server", "fiber"},
-	"gateway/dashboard": {"core", "core/*", "sdk", "gateway/server", "fiber"},
-	"gateway/config":    {"core", "core/*", "sdk", "sdk/expr", "hcl"},
-	"gateway/app":       {anything},
-	"gateway/cli":       {anything},
-	"gateway":           {"gateway/cli"},
+	"gateway/server":      {"core", "fiber"},
+	"gateway/webhook":     {"core", "core/*", "sdk", "gateway/server", "fiber"},
+	"gateway/admin":       {"core", "core/*", "sdk", "gateway/server", "fiber"},
+	"gateway/dashboard":   {"core", "core/*", "sdk", "gateway/server", "fiber"},
+	"gateway/config":      {"core", "core/*", "sdk", "sdk/expr", "hcl"},
+	"gateway/app":         {anything},
+	"gateway/gatewaytest": {},
+	"gateway/cli":         {anything},
+	"gateway":             {"gateway/cli"},
 }
 
 // forTests are the rooms that every room's tests may import.
 var forTests = []string{
 	"sdk/sdktest", "sdk/serve", "core/store/storetest", "core/keyring/snstest", "core/destination/destinationtest",
+	"gateway/gatewaytest",
 }
 
 // TestImportTable holds the imports of every file to the table.

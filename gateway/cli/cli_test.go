@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -18,52 +17,14 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"bellcrank.example/gateway/gatewaytest"
 )
 
-// bin is where TestMain builds the gateway, its plugins and the receiver.
+// bin is where TestMain builds the binaries.
 var bin string
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "bellcrank-test-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	bin = dir
-	code := 1
-	if err := build(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	} else {
-		code = m.Run()
-	}
-	os.RemoveAll(dir)
-	os.Exit(code)
-}
-
-// build makes the real binaries, the way `make build` does.
-func build(dir string) error {
-	plugins, err := filepath.Glob("../../plugins/*/main.go")
-	if err != nil {
-		return err
-	}
-	commands := [][]string{
-		{"go", "build", "-o", filepath.Join(dir, "bellcrank"), "bellcrank.example/gateway"},
-		{"go", "build", "-o", filepath.Join(dir, "receiver"), "bellcrank.example/examples/receiver"},
-	}
-	for _, file := range plugins {
-		name := filepath.Base(filepath.Dir(file))
-		commands = append(commands, []string{"go", "build", "-o", filepath.Join(dir, "plugins", name), "bellcrank.example/plugins/" + name})
-	}
-	commands = append(commands, []string{filepath.Join(dir, "bellcrank"), "plugin", "lock", "-manifest", filepath.Join(dir, "plugins")})
-	for _, command := range commands {
-		cmd := exec.Command(command[0], command[1:]...)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w\n%s", strings.Join(command, " "), err, out)
-		}
-	}
-	return nil
-}
+func TestMain(m *testing.M) { gatewaytest.Main(m, &bin) }
 
 // TestCommands runs the scripts: each shows what commands print, and how they
 // exit.
