@@ -115,7 +115,7 @@ func declaresSNS(in *core.Integration) bool {
 // is, so that nothing waits for it in vain.
 func (v Verifier) verifySNS(header http.Header, body []byte, now time.Time) (core.Proof, error) {
 	if strings.EqualFold(header.Get("X-Amz-Sns-Rawdelivery"), "true") {
-		return core.Proof{}, invalid("Raw message delivery isn't signed: turn it off for the subscription, or set verify to \"none\"")
+		return core.Proof{}, invalid("Raw message delivery isn't signed: turn it off for the subscription, or declare another signature")
 	}
 	m, ok := readSNS(body)
 	if !ok {

@@ -16,22 +16,28 @@ func (m envelope) notification(s settings) (sdk.Result, error) {
 	if message == "" && m.subject == "" {
 		return sdk.Result{}, &sdk.Failure{Code: sdk.Unsupported, Path: "Message", Message: "the message is empty"}
 	}
-	members, err := flat.Parse([]byte(message))
+	members, ok := parse(message)
 	switch {
-	case err != nil:
+	case !ok:
 		return m.one(m.plain(message)), nil
 	case members.Has("AlarmName") && members.Has("NewStateValue"):
 		return m.alarm(alarmOf(members), s)
 	case members.Has("detail-type"):
 		return m.bridged(members, s)
 	}
-	event, notes, err := flat.Event(members)
-	if err != nil {
+	if members.First("title", "message", "summary", "text") == "" {
 		return m.one(m.service(members, message)), nil
 	}
+	event, notes, err := flat.Event(members)
 	result := m.one(event)
 	result.Notes = notes
-	return result, nil
+	return result, err
+}
+
+// parse reads a message that is a JSON object. Any other is as good.
+func parse(message string) (flat.Members, bool) {
+	members, err := flat.Parse([]byte(message))
+	return members, err == nil
 }
 
 // maxClockSkew is how far a publisher's clock may be ahead of ours.

@@ -173,9 +173,9 @@ func (s *SNS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", "https://"+Host+certPath)
 		w.WriteHeader(s.status)
 	case ok:
-		w.Write(page)
+		_, _ = w.Write(page) // whoever asked has gone
 	case r.URL.Query().Get("Action") != "":
-		w.Write([]byte("<ConfirmSubscriptionResponse/>"))
+		_, _ = w.Write([]byte("<ConfirmSubscriptionResponse/>"))
 	default:
 		http.NotFound(w, r)
 	}
