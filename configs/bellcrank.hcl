@@ -120,6 +120,29 @@ integration "datadog" "prod" {
     default = "api"                         # default: none; of a problem without a service
   }
 
+  # What comes and goes so often is held open until it is quiet, and says so
+  # once. Default: nothing counts as flapping.
+  flapping {
+    transitions = 6     # comings and goings...
+    window      = "10m" # ...within this time
+    quiet       = "10m" # default: the window; without one for so long it is let go
+  }
+
+  # Instead of the auto_resolve block for all.
+  auto_resolve {
+    after    = "24h"
+    severity = { Low = "2h" }
+  }
+
+  # Nothing for so long is an incident; the next request resolves it.
+  heartbeat {
+    every    = "1h"             # there is at least one request in this time
+    grace    = "1m"             # how much later it may come
+    severity = "High"           # of the incident
+    service  = "monitoring"     # default: none; of the incident
+    labels   = { team = "sre" } # default: none; of the incident
+  }
+
   # Defaults are the adapter's, else these.
   limits {
     body    = "4MiB" # raw, and decoded
@@ -201,6 +224,99 @@ destination "log" "audit" {
   tests = true
   settings {
     path = "/var/log/bellcrank/incidents.log" # default: "-", standard output
+  }
+}
+
+# ── Services: what vendors call them, and whose they are ─────────────────────
+
+service "checkout" {
+  aliases = ["svc-checkout", "checkout-api"] # default: none; incidents get the service's name instead
+  owner   = "payments"                       # default: none; label "owner" of its incidents
+  labels  = { tier = "1" }                   # default: none; the incident's own win
+}
+
+# ── Noise ────────────────────────────────────────────────────────────────────
+
+# One incident tells of all that have the same values, and is over when all of
+# them are. Every one of them is stored. The first group that matches counts.
+group "storm" {
+  match {
+    integration = "*"
+    severity    = "<=High"
+    service     = "*"
+    title       = "*"
+    labels      = { cluster = "*" }
+  }
+  when   = !incident.customer_impact     # default: true
+  by     = ["service", "labels.cluster"] # integration, service, severity, title, labels.NAME or metadata.NAME
+  window = "5m"                          # takes members for so long after it opened
+  wait   = "0s"                          # its opening waits so long for more members
+}
+
+# What nobody speaks of any more is over. Default: never.
+auto_resolve {
+  after    = "7d"
+  severity = { Low = "24h", Critical = "0s" } # default: after; "0s" is never
+}
+
+# News of what matches is held back until the end, and whoever still burns then
+# notifies once. What was told of before still resolves. Silences for the moment
+# are made with `bellcrank silence add`.
+silence "old-cluster" {
+  match {
+    integration = "datadog/*"
+    severity    = "<=Medium"
+    service     = "checkout"
+    title       = "*"
+    labels      = { cluster = "old" }
+  }
+  when   = !incident.customer_impact # default: true
+  author = "ops"                     # default: none; for people
+  reason = "it is being taken apart"
+  starts = "2026-11-01T00:00:00Z" # default: since ever
+  ends   = "2026-12-24T00:00:00Z"
+}
+
+# The same, again and again. Without from, to, days, days_of_month and months
+# it is for once, from starts to ends.
+window "backups" {
+  match {
+    integration = "datadog/*"
+    severity    = "<=High"
+    service     = "*"
+    title       = "*replication lag*"
+    labels      = { role = "replica" }
+  }
+  when          = incident.count < 100 # default: true
+  author        = "ops"                # default: none; for people
+  reason        = "backups slow replicas down"
+  timezone      = "Europe/Zurich"    # default: UTC; of all times here that have no offset
+  from          = "22:00"            # default: 00:00
+  to            = "02:00"            # default: 24:00; not after from means the next day
+  days          = ["mon-fri"]        # default: every day; that on which it begins
+  days_of_month = ["1", "-1"]        # default: every day; -1 is the last
+  months        = ["jan-dec"]        # default: every month
+  starts        = "2026-11-01 00:00" # default: since ever
+  ends          = "2027-11-01 00:00" # default: for ever
+}
+
+# Something that is sent now and then, by whoever can call a URL: GET or POST
+# /webhooks/KEY.
+heartbeat "nightly-backup" {
+  description   = "cron on db1"  # for people
+  disabled      = false          # true: refuses requests and expects none
+  allowed_cidrs = ["10.0.0.0/8"] # default: every address
+  every         = "26h"
+  grace         = "1m"
+  severity      = "High"
+  service       = "backup"         # default: none
+  labels        = { team = "dba" } # default: none
+  routing_key "first" {
+    value = env("BELLCRANK_KEY_BACKUP") # or sha256, as of an integration
+  }
+  routing_key "old" {
+    sha256  = "8d969eef6ecad3c29a3a629280e686cf0c3f5d5a86aff3ca12020c923adc6c92"
+    expires = "2026-12-01T00:00:00Z"
   }
 }
 

@@ -46,6 +46,7 @@ func PrepareEvents(in *Integration, request ID, test bool, events []sdk.Event) [
 		}
 		p.Service = in.Service.Decide(e.Service)
 		p.Labels = withLabels(e.Labels, in.Labels)
+		in.Services.apply(&p)
 		if p.DedupKey == "" {
 			p.Alias = aliasOf(&e)
 			p.DedupKey = fmt.Sprintf("%s#%d", request, index)

@@ -198,3 +198,15 @@ type Version struct {
 	Note       string    // what they said
 	Why        Why       // who hears of it; not read for deliveries
 }
+
+// NewIncident returns the incident that a trigger opens if nothing else is
+// known. Folding makes those that are stored.
+func NewIncident(e *Event, r *Request, at time.Time) *Incident {
+	in := &Incident{
+		Tenant: r.Tenant, Integration: r.Integration, Status: Investigating, Count: 1, FirstAt: at, LastAt: at, OpenedAt: at,
+		DedupKey: e.DedupKey, SeriesKey: e.SeriesKey, IdentityRule: e.IdentityRule,
+		Severity: e.Severity, SeverityRaw: e.SeverityRaw, SeverityRule: e.SeverityRule, Test: e.Test,
+	}
+	in.describe(e)
+	return in
+}

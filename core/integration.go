@@ -37,6 +37,7 @@ type Integration struct {
 
 	Severity     SeverityPolicy
 	Service      ServicePolicy
+	Services     *Catalogue        // the operator's, the same for all
 	Labels       map[string]string // added to every event
 	ReopenWindow time.Duration     // DefaultReopenWindow if the configuration says nothing
 	Flap         FlapPolicy

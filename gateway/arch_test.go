@@ -57,6 +57,7 @@ var rooms = map[string][]string{
 	"core/route":           {"core", "sdk"},
 	"core/dispatch":        {"core", "sdk"},
 	"core/health":          {"core", "sdk"},
+	"core/schedule":        {"core", "sdk"},
 	"core/fetch":           {"core", "core/keyring", "core/destination/transport"},
 	"core/pluginhost":      {"core", "core/pluginhost/sandbox", "sdk", "sdk/client", "go-plugin", "grpc", "hclog"},
 

@@ -101,6 +101,10 @@ func (in *Intake) Accept(ctx context.Context, integration *core.Integration, r *
 		}
 	}
 	switch {
+	case integration.Type == core.HeartbeatType:
+		// That it came is all that matters.
+		r.State, r.Code, r.Reason = core.RequestIgnored, "", "heartbeat"
+		return in.keep(ctx, r)
 	case r.State == core.RequestHeld:
 		// Only afterwards, or a sweep that looks in between would miss it.
 		defer in.holds(r.Integration)
@@ -114,6 +118,13 @@ func (in *Intake) Accept(ctx context.Context, integration *core.Integration, r *
 		return in.owe(ctx, r, in.cfg.Now())
 	}
 	return in.adapt(ctx, integration, r, decoded)
+}
+
+// Ask returns what the adapter would make of a request. Nothing comes of it.
+func (in *Intake) Ask(ctx context.Context, integration *core.Integration, r *core.Request, decoded []byte) (sdk.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, in.cfg.CallTimeout)
+	defer cancel()
+	return in.cfg.Adapters.Adapt(ctx, integration.Plugin, adapterRequest(integration, r, decoded))
 }
 
 // adapt waits for the adapter as long as the budget lasts. The budget ends the

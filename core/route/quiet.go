@@ -89,3 +89,25 @@ func Matches(m Matcher, in *core.Incident) bool {
 	c := compile(m)
 	return c.fails(in) == ""
 }
+
+// QuietState is a quiet at a time.
+type QuietState struct {
+	Name   string
+	Active bool
+	Until  time.Time // when it ends, if it is active
+}
+
+// Quiets tells which quiets the tree was configured with, and how they are.
+// Those that joined later are left out.
+func (t *Tree) Quiets(now time.Time) []QuietState {
+	states := make([]QuietState, t.configured)
+	for i := range states {
+		q := &t.quiets[i]
+		states[i].Name = q.Name
+		states[i].Until, states[i].Active = q.Active(now)
+		if !states[i].Active {
+			states[i].Until = time.Time{}
+		}
+	}
+	return states
+}

@@ -44,6 +44,7 @@ func (r *Route) CatchAll() bool { return r.When == nil && r.Match.Empty() }
 type Tree struct {
 	routes     []compiled
 	quiets     []quiet
+	configured int                    // of quiets
 	takes      map[string][]core.Kind // by destination; nil: all
 	all        []string
 	tests      []string // destinations that hear of tests
@@ -53,19 +54,20 @@ type Tree struct {
 }
 
 type compiled struct {
-	name  string
-	match matcher
-	when  func(*core.Incident) (bool, error)
-	to    []string
-	tests []string // those of to that hear of tests
-	on    bool     // continue
+	name   string
+	match  matcher
+	source Matcher // of match, for people
+	when   func(*core.Incident) (bool, error)
+	to     []string
+	tests  []string // those of to that hear of tests
+	on     bool     // continue
 }
 
 var _ core.Routes = (*Tree)(nil)
 
 // New builds a tree. It reports every destination that doesn't exist.
 func New(cfg Config) (*Tree, error) {
-	t := &Tree{takes: map[string][]core.Kind{}, quiets: compileQuiets(cfg.Quiets), generation: cfg.Generation, log: cfg.Logger}
+	t := &Tree{takes: map[string][]core.Kind{}, quiets: compileQuiets(cfg.Quiets), configured: len(cfg.Quiets), generation: cfg.Generation, log: cfg.Logger}
 	if t.log == nil {
 		t.log = slog.Default()
 	}
@@ -99,7 +101,7 @@ func (t *Tree) add(d *core.Destination) {
 }
 
 func (t *Tree) compile(r Route) (compiled, error) {
-	c := compiled{name: r.Name, match: compile(r.Match), when: r.When, on: r.Continue}
+	c := compiled{name: r.Name, match: compile(r.Match), source: r.Match, when: r.When, on: r.Continue}
 	for _, id := range r.To {
 		if _, ok := t.takes[id]; !ok {
 			return compiled{}, fmt.Errorf("destination %s doesn't exist", id)
@@ -193,13 +195,15 @@ func merge(have, more []string) []string {
 type Decision struct {
 	Route   string // empty: a rule of ours that stands behind the routes
 	Matched bool
-	Reason  string   // why not, or which rule of ours it was
+	Asked   bool     // false: a route before took the incident and doesn't continue
+	Reason  string   // which member of the route says no, or which rule of ours it was
+	Words   string   // the same for people, of a route that says no
 	To      []string // who hears of the incident because of it
 	Err     error    // why the condition couldn't be answered; counts as a match
 }
 
 func (r *compiled) decide(in *core.Incident) Decision {
-	d := Decision{Route: r.name}
+	d := Decision{Route: r.name, Asked: true}
 	if d.Reason = r.match.fails(in); d.Reason != "" {
 		return d
 	}
@@ -218,14 +222,28 @@ func (r *compiled) decide(in *core.Incident) Decision {
 	return d
 }
 
-// Explain tells what each route says of the incident, as far as they are
-// asked, and which rule of ours decides if none of them does.
+// Explain tells what each route says of the incident, and which rule of ours
+// decides if none of them does. Nobody asks the routes about our own trouble.
 func (t *Tree) Explain(in *core.Incident) []Decision {
+	if in.Integration == core.SelfIntegration {
+		return []Decision{{
+			Matched: true, Asked: true, To: t.somebody(), Reason: "what the gateway tells of itself goes to the destinations with notify, else to all",
+		}}
+	}
 	var decisions []Decision
-	if matched := t.walk(in, func(d Decision) { decisions = append(decisions, d) }); len(matched) > 0 {
+	matched := t.walk(in, func(d Decision) {
+		if d.Reason != "" {
+			d.Words = t.routes[len(decisions)].words(d.Reason, in)
+		}
+		decisions = append(decisions, d)
+	})
+	for i := len(decisions); i < len(t.routes); i++ {
+		decisions = append(decisions, Decision{Route: t.routes[i].name, Reason: "not asked", Words: "not asked: a route before took it"})
+	}
+	if len(matched) > 0 {
 		return decisions
 	}
-	rule := Decision{To: t.Match(in), Matched: true}
+	rule := Decision{To: t.Match(in), Matched: true, Asked: true}
 	switch {
 	case in.Test:
 		rule.Reason = "a test goes to every destination that takes tests"

@@ -22,7 +22,9 @@ import (
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/health"
+	"bellcrank.example/core/route"
 	"bellcrank.example/gateway/server"
+	"bellcrank.example/sdk"
 )
 
 // Store is what the API reads. Unknown ids give a *core.Error with code
@@ -59,7 +61,13 @@ type Config struct {
 	Destinations func() []*core.Destination // as configured now
 	Plugins      func() []Plugin            // none if nil
 	Tester       Tester                     // tests answer 404 if nil
-	Metrics      *Metrics                   // served at /metrics; not there if nil
+	// Scheduler makes silences; required.
+	Scheduler Scheduler
+	// Routes returns who hears of incidents, as configured now; required.
+	Routes func() *route.Tree
+	// Ask asks an adapter what it would make of a request; required.
+	Ask     func(ctx context.Context, in *core.Integration, r *core.Request, decoded []byte) (sdk.Result, error)
+	Metrics *Metrics // served at /metrics; not there if nil
 	// Ready returns what else than the store keeps the gateway from being
 	// ready, such as a shutdown that has begun. Nothing if nil.
 	Ready func() error
@@ -124,6 +132,13 @@ func Register(r fiber.Router, cfg Config) {
 	v1.Get("/destinations/:type/:name", a.destination)
 	v1.Get("/destinations/:type/:name/health", a.destinationHealth)
 	v1.Get("/plugins", a.plugins)
+	v1.Get("/silences", a.silences)
+	v1.Post("/silences", a.addSilence)
+	v1.Post("/silences/preview", a.previewSilence)
+	v1.Get("/silences/:id", a.silence)
+	v1.Post("/silences/:id/expire", a.expireSilence)
+	v1.Get("/heartbeats", a.heartbeats)
+	v1.Post("/routes/test", a.tryRoutes)
 	v1.Get("/incidents", a.incidents)
 	v1.Get("/incidents/:incident", a.incident)
 	v1.Get("/requests", a.requests)

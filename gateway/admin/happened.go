@@ -22,6 +22,9 @@ func (a *api) incidents(c *fiber.Ctx) error {
 	if f.Severity, err = sdk.ParseSeverity(query(c, "severity")); err != nil {
 		return badRequest("severity", "severity must be one of Critical, High, Medium, Low and Pre-emptive")
 	}
+	if err := a.noiseFilter(c, &f); err != nil {
+		return err
+	}
 	list, err := a.cfg.Store.Incidents(c.UserContext(), f)
 	if err != nil {
 		return err

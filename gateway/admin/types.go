@@ -51,6 +51,7 @@ type Incident struct {
 	RequestsWaiting int               `json:"requests_waiting,omitempty"`
 	Previous        string            `json:"previous,omitempty"`      // internal id
 	SupersededBy    string            `json:"superseded_by,omitempty"` // internal id
+	Noise
 }
 
 func incidentOf(in *core.Incident) Incident {
@@ -63,6 +64,7 @@ func incidentOf(in *core.Incident) Incident {
 		FirstAt: Time{in.FirstAt}, LastAt: Time{in.LastAt}, OpenedAt: Time{in.OpenedAt},
 		AcknowledgedAt: Time{in.AckedAt}, ResolvedAt: Time{in.ResolvedAt},
 		Fallback: in.Fallback, RequestsWaiting: in.Waiting, Previous: in.Previous.String(), SupersededBy: in.SupersededBy.String(),
+		Noise: noiseOf(in),
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"bellcrank.example/core/intake"
 	"bellcrank.example/core/keyring"
 	"bellcrank.example/core/pluginhost"
+	"bellcrank.example/core/schedule"
 	"bellcrank.example/core/store"
 	"bellcrank.example/core/store/engine"
 	"bellcrank.example/gateway/admin"
@@ -57,6 +58,8 @@ type Gateway struct {
 	outside    *fetch.Client
 	certs      *fetch.Certificates
 	intake     *intake.Intake
+	scheduler  *schedule.Scheduler
+	routing    routing
 	dispatcher *dispatch.Dispatcher
 	ingest     *server.Server
 	admin      *server.Server
@@ -109,6 +112,7 @@ func (g *Gateway) open(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	g.current.Store(s)
+	g.routing.configure(s.routes)
 	specs, err := g.cfg.Specs(c)
 	if err != nil {
 		return err
@@ -127,6 +131,9 @@ func (g *Gateway) open(ctx context.Context, c *config.Config) error {
 	g.certs = fetch.NewCertificates(fetch.CertificatesConfig{
 		Client: g.outside, Roots: g.cfg.Outside.Roots, Now: Now, Logger: g.log.With("part", "certificates"),
 	})
+	if err := g.openScheduler(ctx); err != nil {
+		return err
+	}
 	g.intake = intake.New(intake.Config{
 		Store: g.store, Adapters: g.plugins, Verifier: g.verifier(), Confirmer: g.outside, NewID: g.store.NewID, Now: Now, Logger: g.log.With("part", "intake"),
 		Integrations: func() map[string]*core.Integration { return g.current.Load().integrations },
@@ -157,7 +164,8 @@ func (g *Gateway) openStore(ctx context.Context, c *config.Config) error {
 	var err error
 	g.store, err = store.Open(ctx, store.Config{
 		URL:       "sqlite:" + dir,
-		Routes:    func() core.Routes { return g.current.Load().routes },
+		Routes:    g.routing.routes,
+		Suspect:   g.suspect,
 		Owed:      g.owed,
 		LockWait:  successorWait,
 		Retention: engine.Retention{Requests: c.Retention.RawPayloads, Attempts: c.Retention.Deliveries, Incidents: c.Retention.Incidents},
@@ -187,7 +195,8 @@ func (g *Gateway) openListeners(c *config.Config, token core.Secret) {
 		Token: token, Store: g.store, Version: g.cfg.Version, PublicURL: c.PublicURL,
 		Integrations: func() []*core.Integration { return g.current.Load().config.Integrations },
 		Destinations: func() []*core.Destination { return g.current.Load().config.Destinations },
-		Plugins:      g.pluginList, Tester: tester{intake: g.intake, now: Now}, Ready: g.ready, Metrics: metrics,
+		Plugins:      g.pluginList, Tester: tester{intake: g.intake, now: Now},
+		Scheduler: g.scheduler, Routes: g.routing.now.Load, Ask: g.intake.Ask, Ready: g.ready, Metrics: metrics,
 		Now: Now, Logger: g.log.With("part", "admin"),
 	})
 }
@@ -233,6 +242,7 @@ func (g *Gateway) run(ctx context.Context, c *config.Config, reload <-chan struc
 	parts.start("admin", func(ctx context.Context) error { return g.admin.Serve(ctx, admin) })
 	parts.start("ingest", func(ctx context.Context) error { return g.ingest.Serve(ctx, ingest) })
 	parts.start("dispatch", g.dispatcher.Run)
+	parts.start("schedule", g.scheduler.Run)
 	watch := &watcher{store: g.store, troubles: g.troubles, every: watchEvery, now: Now, log: g.log.With("part", "watch")}
 	parts.start("watch", watch.Run)
 	g.log.Info("serving", "ingest", ingest.Addr().String(), "admin", admin.Addr().String(), "version", g.cfg.Version)
@@ -245,7 +255,7 @@ func (g *Gateway) run(ctx context.Context, c *config.Config, reload <-chan struc
 	g.log.Info("stopping")
 	// Attempts under way end while the door still serves; then nothing new
 	// comes in, what is in is stored, and only then the plugins go.
-	return parts.stop(limit, []string{"dispatch", "watch"}, []string{"ingest", "admin"}, []string{"intake"}, []string{"certificates", "store"}, []string{"plugins"})
+	return parts.stop(limit, []string{"dispatch", "watch", "schedule"}, []string{"ingest", "admin"}, []string{"intake"}, []string{"certificates", "store"}, []string{"plugins"})
 }
 
 // serve reloads until ctx ends or a part fails, and returns how long the parts

@@ -32,11 +32,16 @@ func (g *Gateway) newSetup(c *config.Config) (*setup, error) {
 	if err != nil {
 		return nil, fmt.Errorf("routing keys: %w", err)
 	}
-	s.routes, err = route.New(route.Config{Routes: c.Routes, Destinations: c.Destinations, Generation: g.generation})
+	s.routes, err = NewTree(c, g.generation)
 	if err != nil {
 		return nil, fmt.Errorf("routes: %w", err)
 	}
 	return s, nil
+}
+
+// NewTree makes the tree of a configuration.
+func NewTree(c *config.Config, generation int64) (*route.Tree, error) {
+	return route.New(route.Config{Routes: c.Routes, Destinations: c.Destinations, Quiets: c.Quiets, Generation: generation})
 }
 
 func (g *Gateway) keys() *keyring.Table { return g.current.Load().keys }
@@ -70,6 +75,8 @@ func (g *Gateway) adopt(c *config.Config) error {
 		return fmt.Errorf("plugins: %w", err)
 	}
 	g.current.Store(s)
+	g.routing.configure(s.routes)
+	g.scheduler.Reload()
 	g.dispatcher.Reload(c.Destinations)
 	if changed := needsRestart(g.booted, c); len(changed) > 0 {
 		g.log.Warn("some changes wait for a restart", "of", changed)

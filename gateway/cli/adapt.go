@@ -121,26 +121,16 @@ func (f *adaptFlags) request(in *core.Integration) (sdk.Request, error) {
 	if err != nil {
 		return sdk.Request{}, fmt.Errorf("-query: %w", err)
 	}
-	given := http.Header{"Content-Type": {"application/json"}}
-	for _, line := range f.headers {
-		name, value, ok := strings.Cut(line, ":")
-		if !ok {
-			return sdk.Request{}, fmt.Errorf("-header %q: want 'Name: value'", line)
-		}
-		given.Set(strings.TrimSpace(name), strings.TrimSpace(value))
-	}
-	wanted := http.Header{}
-	for _, name := range in.Info.Headers {
-		if values := given.Values(name); len(values) > 0 {
-			wanted[http.CanonicalHeaderKey(name)] = values
-		}
+	given, err := parseHeaders(f.headers)
+	if err != nil {
+		return sdk.Request{}, err
 	}
 	now := app.Now()
 	return sdk.Request{
 		// A new id each time, as for every request: an event without identity
 		// shares its key with nothing.
 		ID:     core.NewIDs(os.Getpid(), 0, app.Now).Next().String(),
-		Method: f.method, Path: f.path, Query: query, Header: wanted, ReceivedAt: now,
+		Method: f.method, Path: f.path, Query: query, Header: wanted(in, given), ReceivedAt: now,
 		Integration: in.ID(), Settings: in.Settings, Attempt: 1,
 	}, nil
 }

@@ -99,12 +99,17 @@ func (a *console) incidentCommand() *cobra.Command {
 	f := addFilters(list,
 		[2]string{"integration", "TYPE/NAME"}, [2]string{"status", "investigating, acknowledged or resolved"},
 		[2]string{"severity", "Critical, High, Medium, Low or Pre-emptive"}, [2]string{"service", "its service"},
-		[2]string{"since", "last event not before: an age such as 24h, or a time"})
+		[2]string{"since", "last event not before: an age such as 24h, or a time"},
+		[2]string{"group", "INC-n: the members of its group"})
 	open := list.Flags().Bool("open", false, "only those that aren't resolved")
+	held := list.Flags().Bool("held", false, "only those whose news something holds back")
 	list.RunE = func(cmd *cobra.Command, _ []string) error {
 		query := f.query()
 		if *open {
 			query.Set("open", "true")
+		}
+		if *held {
+			query.Set("held", "true")
 		}
 		answer, err := get[struct {
 			Incidents []admin.Incident `json:"incidents"`
@@ -168,6 +173,7 @@ func facts(d admin.IncidentDetail) [][2]string {
 		{"count", strconv.Itoa(d.Count)}, {"opened", moment(d.OpenedAt)},
 		{"acknowledged", moment(d.AcknowledgedAt)}, {"resolved", moment(d.ResolvedAt)},
 	}
+	lines = append(lines, noiseFacts(d.Noise)...)
 	for _, link := range d.Links {
 		lines = append(lines, [2]string{"link", strings.TrimSpace(link.Name + " " + link.URL)})
 	}

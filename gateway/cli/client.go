@@ -81,7 +81,22 @@ func post[T any](ctx context.Context, path string, query url.Values) (T, error) 
 	return ask[T](ctx, http.MethodPost, path, query)
 }
 
+// send makes the gateway do something that a JSON body says, and decodes the
+// answer.
+func send[T any](ctx context.Context, path string, body any) (T, error) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		var none T
+		return none, fmt.Errorf("encode what is asked for: %w", err)
+	}
+	return askWith[T](ctx, http.MethodPost, path, nil, bytes.NewReader(raw))
+}
+
 func ask[T any](ctx context.Context, method, path string, query url.Values) (T, error) {
+	return askWith[T](ctx, method, path, query, http.NoBody)
+}
+
+func askWith[T any](ctx context.Context, method, path string, query url.Values, body io.Reader) (T, error) {
 	var answer T
 	a, err := findAccess()
 	if err != nil {
@@ -89,11 +104,11 @@ func ask[T any](ctx context.Context, method, path string, query url.Values) (T, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
 	defer cancel()
-	body, err := a.do(ctx, method, path, query)
+	said, err := a.do(ctx, method, path, query, body)
 	if err != nil {
 		return answer, &exitError{exitGateway, err}
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
+	if err := json.Unmarshal(said, &answer); err != nil {
 		return answer, &exitError{exitGateway, fmt.Errorf("understand the gateway's answer: %w", err)}
 	}
 	return answer, nil
@@ -102,7 +117,7 @@ func ask[T any](ctx context.Context, method, path string, query url.Values) (T, 
 // maxAnswer bounds what is read of an answer.
 const maxAnswer = 64 << 20
 
-func (a access) do(ctx context.Context, method, path string, query url.Values) ([]byte, error) {
+func (a access) do(ctx context.Context, method, path string, query url.Values, body io.Reader) ([]byte, error) {
 	base := a.Addr
 	if !strings.Contains(base, "://") {
 		base = "http://" + base
@@ -111,7 +126,7 @@ func (a access) do(ctx context.Context, method, path string, query url.Values) (
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
-	request, err := http.NewRequestWithContext(ctx, method, target, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, method, target, body)
 	if err != nil {
 		return nil, err
 	}
@@ -121,14 +136,14 @@ func (a access) do(ctx context.Context, method, path string, query url.Values) (
 		return nil, fmt.Errorf("reach the gateway at %s: %w", a.Addr, errors.Unwrap(err))
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	said, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return nil, fmt.Errorf("read the gateway's answer: %w", err)
 	}
 	if response.StatusCode >= 300 {
-		return nil, refusal(response.StatusCode, body)
+		return nil, refusal(response.StatusCode, said)
 	}
-	return body, nil
+	return said, nil
 }
 
 // refusal makes an error of the gateway's error envelope.

@@ -66,6 +66,9 @@ type Config struct {
 	Integrations []*core.Integration
 	Destinations []*core.Destination
 	Routes       []route.Route
+	Quiets       []route.Quiet    // silences and windows
+	Services     []core.Service   // the catalogue
+	Heartbeats   []core.Heartbeat // of integrations that aren't disabled
 
 	Files []string // that were read
 }

@@ -38,6 +38,8 @@ func (l *loader) integration(b *block) {
 	}
 	b.one("severity", func(b *block) { b.severityPolicy(&in.Severity) })
 	b.one("service", func(b *block) { b.servicePolicy(&in.Service) })
+	b.noise(in)
+	b.one("heartbeat", func(b *block) { b.expected(in) })
 	in.Limits = defaultLimits()
 	l.described(b, in)
 	b.one("limits", func(b *block) { b.limits(&in.Limits) })

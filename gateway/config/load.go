@@ -12,6 +12,7 @@ import (
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/destination"
+	"bellcrank.example/core/route"
 )
 
 // loader is Load at work.
@@ -22,16 +23,19 @@ type loader struct {
 	files   map[string]*hcl.File
 	secrets map[string][]hcl.Range // literals that are not to be shown, by file
 
-	declared map[string]map[string]hcl.Range // kind -> name, "/" between two labels -> place
-	order    map[string][]string             // kind -> names in order
-	locals   map[string]*local
-	refs     map[string]cty.Value                    // what destination, retry and plugin stand for
-	calls    map[string]map[string]function.Function // by file
-	retries  map[string]core.Retry
-	keys     map[[32]byte]hcl.Range // routing keys, hashed
-	used     map[string]bool        // destinations that somebody leads to
-	catchAll bool                   // there is a route for everything
-	last     *hcl.Range             // the route behind which none is reached
+	declared    map[string]map[string]hcl.Range // kind -> name, "/" between two labels -> place
+	order       map[string][]string             // kind -> names in order
+	locals      map[string]*local
+	refs        map[string]cty.Value                    // what destination, retry and plugin stand for
+	calls       map[string]map[string]function.Function // by file
+	retries     map[string]core.Retry
+	keys        map[[32]byte]hcl.Range // routing keys, hashed
+	used        map[string]bool        // destinations that somebody leads to
+	services    *core.Catalogue
+	groups      []route.Group
+	autoResolve core.AutoResolve // of every integration
+	conditional map[string]bool  // routes with a condition
+	catchAll    bool             // there is a route for everything
 }
 
 // Load reads a configuration. The diagnostics are never nil. If they have
@@ -64,14 +68,15 @@ func newLoader(src Source) *loader {
 	}
 	return &loader{
 		src: src, cfg: defaults(),
-		secrets:  map[string][]hcl.Range{},
-		declared: map[string]map[string]hcl.Range{},
-		order:    map[string][]string{},
-		locals:   map[string]*local{},
-		calls:    map[string]map[string]function.Function{},
-		retries:  map[string]core.Retry{"default": core.DefaultRetry()},
-		keys:     map[[32]byte]hcl.Range{},
-		used:     map[string]bool{},
+		secrets:     map[string][]hcl.Range{},
+		declared:    map[string]map[string]hcl.Range{},
+		order:       map[string][]string{},
+		locals:      map[string]*local{},
+		calls:       map[string]map[string]function.Function{},
+		retries:     map[string]core.Retry{"default": core.DefaultRetry()},
+		keys:        map[[32]byte]hcl.Range{},
+		used:        map[string]bool{},
+		conditional: map[string]bool{},
 	}
 }
 
@@ -92,8 +97,15 @@ func (l *loader) decode(body hcl.Body) {
 	b.each("retry", l.retry)
 	b.each("plugin", l.plugin)
 	b.each("destination", l.destination)
+	b.each("service", l.service)
+	l.catalogue()
+	b.each("group", l.group)
+	b.each("auto_resolve", func(b *block) { b.autoResolve(&l.autoResolve) })
 	b.each("integration", l.integration)
+	b.each("heartbeat", l.heartbeat)
 	b.each("route", l.route)
+	b.each("silence", l.silence)
+	b.each("window", l.window)
 	l.evaluateLocals() // those that nobody uses may be wrong as well
 	l.review()
 }

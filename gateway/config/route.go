@@ -6,16 +6,14 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"bellcrank.example/core"
 	"bellcrank.example/core/route"
 	"bellcrank.example/sdk"
 )
 
 func (l *loader) route(b *block) {
 	r := route.Route{Name: b.labels[0]}
-	b.one("match", func(b *block) { b.match(&r.Match) })
-	if attr, ok := b.content.Attributes["when"]; ok {
-		r.When = l.condition(attr.Expr)
-	}
+	b.matchOrWhen(&r.Match, &r.When)
 	b.boolean("continue", &r.Continue)
 	list(b, "to", &r.To, func(id string) (string, error) {
 		if !slices.Contains(l.order["destination"], id) {
@@ -29,13 +27,8 @@ func (l *loader) route(b *block) {
 	} else if attr := b.content.Attributes["to"]; isEmptyList(attr.Expr) {
 		l.warnf(b.where("to"), "Route to nobody", "What matches %s is kept, and nobody hears of it.", r.Name)
 	}
-	l.reachable(b)
-	if !b.has("when") && !b.holds("match") {
-		l.catchAll = true
-		if !r.Continue {
-			l.last = &b.at
-		}
-	}
+	l.reachable(b, &r)
+	l.catchAll = l.catchAll || !b.has("when") && !b.holds("match")
 	l.cfg.Routes = append(l.cfg.Routes, r)
 }
 
@@ -44,16 +37,29 @@ func isEmptyList(expr hcl.Expression) bool {
 	return !diags.HasErrors() && len(elements) == 0
 }
 
-// reachable doubts a route behind one that ends the walk for everything.
-func (l *loader) reachable(b *block) {
-	if l.last != nil {
-		l.warnf(&b.at, "Unreachable route", "The route at %s takes everything and doesn't continue.", *l.last)
+// reachable doubts a route behind one that ends the walk for all that it could
+// match.
+func (l *loader) reachable(b *block, r *route.Route) {
+	for i := range l.cfg.Routes {
+		before := &l.cfg.Routes[i]
+		at := l.declared["route"][before.Name]
+		switch {
+		case before.Continue || l.conditional[before.Name] || !route.Covers(before.Match, r.Match):
+			continue
+		case before.Match.Empty():
+			l.warnf(&b.at, "Unreachable route", "The route at %s takes everything and doesn't continue.", at)
+		default:
+			l.warnf(&b.at, "Unreachable route", "The route at %s takes all that this one could match, and doesn't continue.", at)
+		}
+		return
 	}
+	l.conditional[r.Name] = b.has("when")
 }
 
 func (b *block) match(to *route.Matcher) {
 	b.listOrOne("integration", &to.Integrations)
 	b.listOrOne("service", &to.Services)
+	b.matchedServices(to.Services)
 	b.listOrOne("title", &to.Titles)
 	b.stringMap("labels", &to.Labels)
 	var words []string
@@ -75,14 +81,24 @@ func (b *block) match(to *route.Matcher) {
 	}
 }
 
+// senders lists what incidents may name as their integration.
+func (l *loader) senders() []string {
+	all := slices.Clone(l.order["integration"])
+	for _, name := range l.order["heartbeat"] {
+		all = append(all, core.HeartbeatType+"/"+name)
+	}
+	return all
+}
+
 // matchedIntegrations doubts patterns that no integration fits: most likely a
 // name is mistyped.
 func (b *block) matchedIntegrations(patterns []string) {
 	for i, p := range patterns {
 		m := route.Matcher{Integrations: []string{p}}
 		holds := func(id string) bool { return route.HoldsIntegration(m, id) }
-		if !slices.ContainsFunc(b.l.order["integration"], holds) {
-			b.l.warnf(b.element("integration", i), "Nothing matches", "No integration is called %q%s.", p, suggestion(p, b.l.order["integration"]))
+		known := b.l.senders()
+		if !slices.ContainsFunc(known, holds) {
+			b.l.warnf(b.element("integration", i), "Nothing matches", "No integration is called %q%s.", p, suggestion(p, known))
 		}
 	}
 }

@@ -17,6 +17,13 @@ type shape struct {
 // root is the name of the shape of a whole configuration.
 const root = ""
 
+// The shapes of blocks that stand in several places.
+var (
+	matchShape   = shape{arguments: []string{"integration", "severity", "service", "labels", "title"}}
+	keyShape     = shape{arguments: []string{"value", "sha256", "expires"}}
+	resolveShape = shape{arguments: []string{"after", "severity"}}
+)
+
 // shapes is the whole language, by the path of the block.
 var shapes = map[string]shape{
 	root: {
@@ -33,10 +40,10 @@ var shapes = map[string]shape{
 			"destination": {"type", "name"},
 			"retry":       {"name"},
 			"route":       {"name"},
+			"service":     {"name"}, "group": {"name"}, "auto_resolve": nil,
+			"silence": {"name"}, "window": {"name"}, "heartbeat": {"name"},
 		},
-		later: map[string][]string{
-			"service": {"name"}, "silence": {"name"}, "window": {"name"}, "heartbeat": {"name"}, "test": {"name"},
-		},
+		later: map[string][]string{"test": {"name"}},
 	},
 	"listener": {
 		arguments: []string{
@@ -64,13 +71,14 @@ var shapes = map[string]shape{
 		},
 		blocks: map[string][]string{
 			"routing_key": {"id"}, "signature": {"kind"}, "settings": nil, "severity": nil, "service": nil, "limits": nil,
+			"heartbeat": nil, "flapping": nil, "auto_resolve": nil,
 		},
-		later: map[string][]string{"auth": nil, "rate_limit": nil, "heartbeat": nil},
+		later: map[string][]string{"auth": nil, "rate_limit": nil},
 	},
 	"integration.signature": {arguments: []string{
 		"header", "algorithm", "prefix", "encoding", "signed", "timestamp_header", "id_header", "tolerance",
 	}},
-	"integration.routing_key": {arguments: []string{"value", "sha256", "expires"}},
+	"integration.routing_key": keyShape,
 	"integration.severity":    {arguments: []string{"map", "default"}},
 	"integration.service":     {arguments: []string{"map", "default"}},
 	"integration.limits":      {arguments: []string{"body", "depth", "members", "strings", "events"}},
@@ -87,7 +95,32 @@ var shapes = map[string]shape{
 		blocks:    map[string][]string{"match": nil},
 		later:     map[string][]string{"mute": nil},
 	},
-	"route.match": {arguments: []string{"integration", "severity", "service", "labels", "title"}},
+	"route.match": matchShape,
+	"service":     {arguments: []string{"aliases", "owner", "labels"}},
+	"group": {
+		arguments: []string{"when", "by", "window", "wait"}, blocks: map[string][]string{"match": nil},
+	},
+	"group.match": matchShape,
+	"silence": {
+		arguments: []string{"when", "author", "reason", "starts", "ends"}, blocks: map[string][]string{"match": nil},
+	},
+	"silence.match": matchShape,
+	"window": {
+		arguments: []string{
+			"when", "author", "reason", "starts", "ends", "from", "to", "days", "days_of_month", "months", "timezone",
+		},
+		blocks: map[string][]string{"match": nil},
+	},
+	"window.match": matchShape,
+	"heartbeat": {
+		arguments: []string{"description", "disabled", "allowed_cidrs", "every", "grace", "severity", "service", "labels"},
+		blocks:    map[string][]string{"routing_key": {"id"}},
+	},
+	"heartbeat.routing_key":    keyShape,
+	"integration.heartbeat":    {arguments: []string{"every", "grace", "severity", "service", "labels"}},
+	"integration.flapping":     {arguments: []string{"transitions", "window", "quiet"}},
+	"integration.auto_resolve": resolveShape,
+	"auto_resolve":             resolveShape,
 }
 
 // schema returns the shape in HCL's words.

@@ -78,8 +78,11 @@ func (db *DB) Silence(ctx context.Context, id core.ID) (s core.Silence, err erro
 	return s, err
 }
 
-// SetPulse stores what is known of a heartbeat.
+// SetPulse stores what is known of a heartbeat, or forgets it.
 func (t tx) SetPulse(_ context.Context, p core.Pulse) error {
+	if p.Since.IsZero() {
+		return t.query(`DELETE FROM heartbeat WHERE tenant_id = ? AND integration = ?`).int(p.Tenant).text(p.Integration).exec()
+	}
 	return t.query(`INSERT OR REPLACE INTO heartbeat (tenant_id, integration, since, missing) VALUES (?, ?, ?, ?)`).
 		int(p.Tenant).text(p.Integration).when(p.Since).when(p.Missing).exec()
 }

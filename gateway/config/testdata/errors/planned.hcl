@@ -1,9 +1,3 @@
-service "api" {      # error 1: Not supported yet
-  owner = "core"
-}
-silence "x" {}       # error 1: Not supported yet
-window "x" {}        # error 1: Not supported yet
-heartbeat "x" {}     # error 1: Not supported yet
 test "x" {}          # error 1: Not supported yet
 storage "postgres" {} # error 1: Not supported yet
 listener "ingest" {
@@ -15,8 +9,8 @@ integration "custom" "x" {
   routing_key "a" {
     value = env("KEY_A")
   }
-  heartbeat {        # error 3: Not supported yet
-    every = "26h"
+  auth {             # error 3: Not supported yet
+    header = "x"
   }
 }
 destination "log" "a" {}

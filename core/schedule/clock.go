@@ -1,0 +1,30 @@
+package schedule
+
+import "time"
+
+const (
+	maxApart = time.Minute      // what a clock may be set by without being suspect
+	steady   = 10 * time.Minute // for so long it mustn't be set to be trusted again
+)
+
+// clock compares the clock on the wall with one that nobody sets.
+type clock struct {
+	started time.Time     // what the wall showed when the other was zero, by the last look
+	jumped  time.Duration // when the wall was last set
+	seen    bool
+	set     bool // it was set at all
+}
+
+// observe looks at both clocks.
+func (c *clock) observe(wall time.Time, elapsed time.Duration) {
+	started := wall.Round(0).Add(-elapsed)
+	if c.seen && started.Sub(c.started).Abs() > maxApart {
+		c.set, c.jumped = true, elapsed
+		c.started = started
+	}
+	if !c.seen {
+		c.seen, c.started = true, started
+	}
+}
+
+func (c *clock) suspect(elapsed time.Duration) bool { return c.set && elapsed-c.jumped < steady }
