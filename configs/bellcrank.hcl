@@ -341,3 +341,31 @@ route "page" {
 route "rest" {
   to = local.everyone
 }
+
+# ── Tests: run by `bellcrank validate -test` ─────────────────────────────────
+
+test "checkout-pages" {
+  integration = "datadog/prod"
+  payload     = "tests/checkout.json" # a body as the vendor sends it
+  method      = "POST"
+  path        = "" # what follows the routing key
+  query       = ""
+  headers     = { X-Test = "1" }       # default: none but Content-Type
+  at          = "2026-11-02T12:00:00Z" # default: now; for windows
+  ignored     = false                  # true: the adapter makes nothing of it
+
+  # One for each event, in order. What isn't written isn't looked at.
+  expect {
+    action        = "trigger"
+    title         = "Checkout is slow"
+    severity      = "Critical"
+    service       = "checkout"
+    dedup_key     = "cycle:4711"
+    identity_rule = "alert_cycle_key"
+    group         = "" # such as "storm: service=checkout, cluster=eu"
+    held_by       = "" # such as "window backups"
+    labels        = { owner = "payments" }
+    routes        = ["page", "rest"] # those that match
+    destinations  = [destination.webhook.crm, destination.log.audit]
+  }
+}

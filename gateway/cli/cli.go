@@ -138,7 +138,7 @@ func newRoot(s streams) *cobra.Command {
 		a.statusCommand(), a.versionCommand(), a.keyCommand(), a.adaptCommand(),
 		a.integrationCommand(), a.incidentCommand(), a.inboxCommand(),
 		a.deliveryCommand(), a.destinationCommand(), a.pluginCommand(),
-		a.silenceCommand(), a.heartbeatCommand(), a.routeCommand(),
+		a.silenceCommand(), a.heartbeatCommand(), a.routeCommand(), a.planCommand(),
 	)
 	return root
 }

@@ -116,12 +116,12 @@ func setLevel(level *slog.LevelVar, word string) {
 
 func (a *console) validateCommand() *cobra.Command {
 	var paths []string
-	strict := false
+	strict, test := false, false
 	cmd := &cobra.Command{
 		Use:   "validate [PATH…]",
 		Short: "check a configuration without running it",
 		Args:  cobra.ArbitraryArgs,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				paths = args
 			}
@@ -136,12 +136,19 @@ func (a *console) validateCommand() *cobra.Command {
 			if strict && warnings > 0 {
 				return fmt.Errorf("%s, and -strict", counted(warnings, "warning"))
 			}
+			if test && a.json {
+				return a.runTests(cmd.Context(), loader, c)
+			}
 			fmt.Fprintf(a.out, "ok: %s, %s, %s\n", counted(len(c.Integrations), "integration"),
 				counted(len(c.Destinations), "destination"), counted(len(c.Routes), "route"))
+			if test {
+				return a.runTests(cmd.Context(), loader, c)
+			}
 			return nil
 		},
 	}
 	configFlag(cmd, &paths)
 	cmd.Flags().BoolVar(&strict, "strict", false, "warnings are errors")
+	cmd.Flags().BoolVar(&test, "test", false, "run the test blocks, with the adapters' own processes; exits with 3 if one fails")
 	return cmd
 }

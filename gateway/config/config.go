@@ -67,6 +67,7 @@ type Config struct {
 	Destinations []*core.Destination
 	Routes       []route.Route
 	Quiets       []route.Quiet    // silences and windows
+	Tests        []Test           // what `bellcrank validate -test` runs
 	Services     []core.Service   // the catalogue
 	Heartbeats   []core.Heartbeat // of integrations that aren't disabled
 

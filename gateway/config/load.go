@@ -106,6 +106,7 @@ func (l *loader) decode(body hcl.Body) {
 	b.each("route", l.route)
 	b.each("silence", l.silence)
 	b.each("window", l.window)
+	b.each("test", l.test)
 	l.evaluateLocals() // those that nobody uses may be wrong as well
 	l.review()
 }

@@ -41,9 +41,8 @@ var shapes = map[string]shape{
 			"retry":       {"name"},
 			"route":       {"name"},
 			"service":     {"name"}, "group": {"name"}, "auto_resolve": nil,
-			"silence": {"name"}, "window": {"name"}, "heartbeat": {"name"},
+			"silence": {"name"}, "window": {"name"}, "heartbeat": {"name"}, "test": {"name"},
 		},
-		later: map[string][]string{"test": {"name"}},
 	},
 	"listener": {
 		arguments: []string{
@@ -97,6 +96,11 @@ var shapes = map[string]shape{
 	},
 	"route.match": matchShape,
 	"service":     {arguments: []string{"aliases", "owner", "labels"}},
+	"test": {
+		arguments: []string{"integration", "payload", "method", "path", "query", "headers", "at", "ignored"},
+		blocks:    map[string][]string{"expect": nil},
+	},
+	"test.expect": {arguments: append(ExpectedFields(), "labels", "routes", "destinations")},
 	"group": {
 		arguments: []string{"when", "by", "window", "wait"}, blocks: map[string][]string{"match": nil},
 	},

@@ -1,4 +1,3 @@
-test "x" {}          # error 1: Not supported yet
 storage "postgres" {} # error 1: Not supported yet
 listener "ingest" {
   tls {              # error 3: Not supported yet

@@ -64,6 +64,20 @@ window "b" {
   months        = ["jan", "sept"] # error 27: "sept" is none of
   days_of_month = ["0"]           # error 20: "0" is no day
 }
+test "a" {                        # error 1: No payload # error 1: Nothing expected
+  integration = "custom/script"   # error 17: want "custom/scripts"
+}
+test "b" {
+  integration = "custom/scripts"
+  payload     = "x.json"
+  expect {
+    action       = "triger"       # error 20: did you mean trigger?
+    severity     = "urgent"       # error 20: Invalid severity
+    routes       = ["pag"]        # error 21: did you mean page?
+    destinations = ["log/x"]      # error 21: Invalid destinations
+    titel        = "x"            # error 5: Did you mean "title"?
+  }
+}
 route "page" {
   match {
     severity = ">=High"
