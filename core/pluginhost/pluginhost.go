@@ -72,7 +72,7 @@ func (s Spec) sameProcess(other Spec) bool {
 
 // Limits bound one plugin.
 type Limits struct {
-	Timeout  time.Duration // of a call whose context has none; 5 seconds if zero
+	Timeout  time.Duration // of a call, whatever its context has; 5 seconds if zero
 	InFlight int           // calls at a time; 64 or what the adapter declares if zero, never more than that
 	Memory   int64         // resident bytes past which the process is replaced; 512 MiB if zero
 	Nice     int           // added to the process's niceness, 1 to 19; 5 if zero
@@ -302,15 +302,5 @@ func (h *Host) Reload(specs []Spec) error {
 			h.start(s)
 		}
 	}
-	return nil
-}
-
-// Restart replaces a plugin's process by a new one of the same executable.
-func (h *Host) Restart(plugin string) error {
-	s := h.find(plugin)
-	if s == nil {
-		return fmt.Errorf("no plugin %s", plugin)
-	}
-	s.restart()
 	return nil
 }

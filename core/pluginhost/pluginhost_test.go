@@ -125,6 +125,7 @@ func spec(t testing.TB) Spec {
 		Name: "chaos", Type: "chaos", Version: "1.0.0", Path: privateCopy(t), SHA256: pinned(),
 		Env:       map[string]string{"GORACE": "atexit_sleep_ms=0"},
 		Instances: map[string]json.RawMessage{"chaos/one": json.RawMessage(`{"a":1}`)},
+		Limits:    Limits{Timeout: 30 * time.Second}, // a loaded machine
 	}
 }
 
@@ -488,6 +489,64 @@ func TestReloadSwapsWithoutAFailedCall(t *testing.T) {
 	if _, err := h.Adapt(t.Context(), "chaos", sdk.Request{}); err == nil {
 		t.Error("a removed plugin answers")
 	}
+}
+
+func TestSwapsAndRollbacksFailNoCall(t *testing.T) {
+	first := spec(t)
+	h := run(t, first, nil)
+	second := first
+	second.Path, second.Version = privateCopy(t), "2.0.0"
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var load sync.WaitGroup
+	for range 8 {
+		load.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := call(t, h, "", ""); err != nil {
+					t.Errorf("call during a swap: %v", err)
+					return
+				}
+			}
+		})
+	}
+	if err := h.Rollback(t.Context(), "chaos"); err == nil {
+		t.Error("there was something to roll back to before the first swap")
+	}
+	for range 5 {
+		if err := h.Swap(t.Context(), second); err != nil || status(h).Version != "2.0.0" {
+			t.Fatalf("swap: %v, %+v", err, status(h))
+		}
+		if err := h.Rollback(t.Context(), "chaos"); err != nil || status(h).Version != "1.0.0" {
+			t.Fatalf("rollback: %v, %+v", err, status(h))
+		}
+	}
+	pid := status(h).PID
+	if err := h.Restart(t.Context(), "chaos"); err != nil || status(h).PID == pid {
+		t.Errorf("restart: %v, pid %d as before", err, pid)
+	}
+	stop()
+	load.Wait()
+}
+
+func TestSwapThatFailsLeavesTheOldProcessServing(t *testing.T) {
+	first := spec(t)
+	h := run(t, first, nil)
+	pid := status(h).PID
+	broken := first
+	broken.Env = map[string]string{"START": "fail"}
+	if err := h.Swap(t.Context(), broken); err == nil || !strings.Contains(err.Error(), "exit status 4") {
+		t.Errorf("error %v, want the successor's", err)
+	}
+	if err := h.Swap(t.Context(), Spec{Name: "nobody"}); !errors.Is(err, errNoPlugin) {
+		t.Errorf("error %v, want errNoPlugin", err)
+	}
+	if _, err := call(t, h, "", ""); err != nil || status(h).PID != pid {
+		t.Errorf("%v, pid %d; want an answer of pid %d", err, status(h).PID, pid)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the next start is of the old spec", func() bool { return h.Ready("chaos") && status(h).PID != pid })
 }
 
 func TestNewSettingsReachTheProcessThatRuns(t *testing.T) {

@@ -24,7 +24,7 @@ const (
 	// maxInFlight and maxWaiting bound the calls to one plugin.
 	maxInFlight = 64
 	maxWaiting  = 1024
-	// defaultTimeout is that of a call whose context has no deadline.
+	// defaultTimeout bounds a call.
 	defaultTimeout = 5 * time.Second
 	// endTimeout bounds each way of ending a process, after its drain.
 	endTimeout = 5 * time.Second
@@ -46,14 +46,16 @@ type supervisor struct {
 	settled   func()        // to be called when the first start has come to something
 	isSettled chan struct{} // closed then
 	removed   chan struct{} // closed when the plugin shall go
-	changed   chan struct{} // holds one word: there is a new spec, or a restart is asked for
-	fresh     atomic.Bool   // a restart is asked for
+	changed   chan struct{} // holds one word: there is a new spec
+	orders    chan order    // for the run goroutine
+	gone      chan struct{} // closed when that has ended
 	answered  chan struct{} // holds one word: a call was answered
 	leftovers sync.WaitGroup
 
 	mu     sync.Mutex
-	spec   Spec // that the next process shall have
-	places int  // calls at a time
+	spec   Spec  // that the next process shall have
+	before *Spec // of another executable that ran earlier; nil if none did
+	places int   // calls at a time
 	status Status
 	output *logSink // of the newest process
 }
@@ -62,7 +64,7 @@ func newSupervisor(h *Host, spec Spec) *supervisor {
 	s := &supervisor{
 		host: h, log: h.log.With("plugin", spec.Name), timing: h.cfg.Timing, now: h.cfg.Now,
 		removed: make(chan struct{}), changed: make(chan struct{}, 1), answered: make(chan struct{}, 1),
-		isSettled: make(chan struct{}),
+		isSettled: make(chan struct{}), orders: make(chan order), gone: make(chan struct{}),
 	}
 	s.settled = sync.OnceFunc(func() { close(s.isSettled) })
 	s.info.Store(spec.Info)
@@ -105,6 +107,7 @@ func (s *supervisor) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer s.leftovers.Wait()
+	defer close(s.gone)
 	s.leftovers.Go(func() {
 		select {
 		case <-s.removed:
@@ -136,7 +139,6 @@ func (s *supervisor) run(ctx context.Context) {
 
 // startOne starts a process of the current spec.
 func (s *supervisor) startOne(ctx context.Context) (*process, error) {
-	s.fresh.Store(false)
 	s.mu.Lock()
 	spec := s.spec
 	s.mu.Unlock()
@@ -301,7 +303,10 @@ func (s *supervisor) watch(ctx context.Context, p **process) (hung error) {
 		case <-(*p).client.Done():
 			return nil
 		case <-s.changed:
-			s.swap(ctx, p)
+			s.follow(ctx, p)
+			misses = 0
+		case o := <-s.orders:
+			s.obey(ctx, p, o)
 			misses = 0
 		case <-look.C:
 			if err := (*p).trouble(); err != nil {
@@ -332,21 +337,27 @@ func (s *supervisor) checkHealth(ctx context.Context, p *process, misses int) in
 	return misses + 1
 }
 
-// swap puts a process of the newest spec in the place of *p. If there is none,
-// *p serves on.
-func (s *supervisor) swap(ctx context.Context, p **process) {
+// follow does what a new spec asks for: other settings for the process that
+// runs, or another process.
+func (s *supervisor) follow(ctx context.Context, p **process) {
 	s.mu.Lock()
 	spec := s.spec
 	s.mu.Unlock()
-	if !s.fresh.Swap(false) && (*p).spec.sameProcess(spec) {
+	if (*p).spec.sameProcess(spec) {
 		s.reconfigure(ctx, *p, spec)
 		return
 	}
-	next, err := s.start(ctx, spec, func(State, error) {})
-	if err != nil {
+	if err := s.put(ctx, p, spec); err != nil {
 		s.log.Error("the plugin's successor doesn't start, the old process serves on", "err", err)
 		s.set(Ready, err)
-		return
+	}
+}
+
+// put puts a process of a spec in the place of *p. On error *p serves on.
+func (s *supervisor) put(ctx context.Context, p **process, spec Spec) error {
+	next, err := s.start(ctx, spec, func(State, error) {})
+	if err != nil {
+		return err
 	}
 	old := *p
 	*p = next
@@ -355,6 +366,7 @@ func (s *supervisor) swap(ctx context.Context, p **process) {
 	s.status.Restarts++
 	s.mu.Unlock()
 	s.leftovers.Go(func() { s.finish(old) })
+	return nil
 }
 
 // finish lets a process end after its calls.
@@ -441,13 +453,16 @@ func (s *supervisor) delay(tries int) time.Duration {
 	return time.Duration(float64(delay) * (0.8 + 0.4*rand.Float64()))
 }
 
-// rest waits before the next start. A changed spec is worth a try at once.
+// rest waits before the next start. A changed spec or an order is worth a try
+// at once.
 func (s *supervisor) rest(ctx context.Context, delay time.Duration) {
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-s.changed:
+	case o := <-s.orders:
+		s.obeyAtRest(o)
 	case <-ctx.Done():
 	}
 }
@@ -474,12 +489,6 @@ func (s *supervisor) replace(spec Spec) {
 	if !same {
 		s.wake()
 	}
-}
-
-// restart has another process run, of the spec that is current then.
-func (s *supervisor) restart() {
-	s.fresh.Store(true)
-	s.wake()
 }
 
 // wake has the run goroutine look at the spec.
@@ -515,11 +524,8 @@ func (s *supervisor) report() Status {
 
 // adapt hands a request to the live process.
 func (s *supervisor) adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(s.timeout.Load()))
-		defer cancel()
-	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.timeout.Load()))
+	defer cancel()
 	if s.live.Load() == nil {
 		return sdk.Result{}, s.down(s.notReady())
 	}

@@ -60,6 +60,7 @@ type Config struct {
 	Integrations func() []*core.Integration // as configured now
 	Destinations func() []*core.Destination // as configured now
 	Plugins      func() []Plugin            // none if nil
+	Host         Host                       // orders to plugins answer 404 if nil
 	Tester       Tester                     // tests answer 404 if nil
 	// Scheduler makes silences; required.
 	Scheduler Scheduler
@@ -132,6 +133,9 @@ func Register(r fiber.Router, cfg Config) {
 	v1.Get("/destinations/:type/:name", a.destination)
 	v1.Get("/destinations/:type/:name/health", a.destinationHealth)
 	v1.Get("/plugins", a.plugins)
+	v1.Post("/plugins/:name/restart", a.restartPlugin)
+	v1.Post("/plugins/:name/swap", a.swapPlugin)
+	v1.Post("/plugins/:name/rollback", a.rollbackPlugin)
 	v1.Get("/silences", a.silences)
 	v1.Post("/silences", a.addSilence)
 	v1.Post("/silences/preview", a.previewSilence)

@@ -42,8 +42,8 @@ func (a *console) pluginCommand() *cobra.Command {
 			return a.show(entry, func() { a.printEntry(entry) })
 		},
 	}
-	return group("plugin", "adapter executables and processes",
-		append([]*cobra.Command{list, inspect, a.pluginLockCommand()}, a.kitCommands()...)...)
+	commands := []*cobra.Command{list, inspect, a.pluginLockCommand(), a.restartCommand(), a.swapCommand(), a.rollbackCommand()}
+	return group("plugin", "adapter executables and processes", append(commands, a.kitCommands()...)...)
 }
 
 func (a *console) printPlugins(list []admin.Plugin) {

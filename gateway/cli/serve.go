@@ -60,7 +60,6 @@ func (a *console) runGateway(ctx context.Context, paths []string, getenv func(st
 		stop()
 		<-forwarded
 	}()
-	var current *loader // of the configuration that was read last
 	level := &slog.LevelVar{}
 	logger := func(t config.Telemetry) *slog.Logger {
 		options := &slog.HandlerOptions{Level: level}
@@ -79,12 +78,17 @@ func (a *console) runGateway(ctx context.Context, paths []string, getenv func(st
 			}
 			c, err := a.load(l)
 			if err == nil {
-				current = l
 				setLevel(level, c.Telemetry.LogLevel)
 			}
 			return c, err
 		},
-		Specs:   func(c *config.Config) ([]pluginhost.Spec, error) { return current.specs(c) },
+		Specs: func(c *config.Config) ([]pluginhost.Spec, error) {
+			l, err := newLoader(paths, getenv) // a version may have been pinned since
+			if err != nil {
+				return nil, err
+			}
+			return l.specs(c)
+		},
 		Shim:    sandbox.Self(),
 		Version: Version,
 		Started: started,
