@@ -1,6 +1,7 @@
 package core
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -60,8 +61,10 @@ func (f *folding) flaps(c *Change, e *Event, in *Incident) bool {
 	}
 	in.Flap.Last, in.Flap.Over = later(in.Flap.Last, at), e.Action == sdk.Resolve
 	if began {
-		f.remark(in, e.Action, EffectFlapping)
-		f.version(in, Updated)
+		note := fmt.Sprintf("It came and went %d times within %s: held open until it has done neither for %s.",
+			len(slot.Transitions), c.Flap.Window, c.Flap.Quiet)
+		f.remark(in, e.Action, EffectFlapping, note)
+		f.versionBy(in, Updated, ourselves, note)
 	}
 	return true
 }
@@ -98,7 +101,7 @@ func (f *folding) settle(w Waking, in *Incident) {
 	if !in.Flap.On() || f.now.Before(in.Flap.Last.Add(in.Flap.Quiet)) {
 		return
 	}
-	over := in.Flap.Over
+	over, note := in.Flap.Over, fmt.Sprintf("It has neither come nor gone for %s.", in.Flap.Quiet)
 	in.Flap = Flap{}
 	for _, ref := range w.Slots {
 		slot := f.Slots[ref]
@@ -111,10 +114,10 @@ func (f *folding) settle(w Waking, in *Incident) {
 		}
 	}
 	if over {
-		f.expire(w, in, EffectSettled)
+		f.expire(w, in, EffectSettled, note)
 		return
 	}
-	f.remark(in, sdk.Trigger, EffectSettled)
+	f.remark(in, sdk.Trigger, EffectSettled, note)
 }
 
 // AutoResolve says when a problem that nobody speaks of any more counts as

@@ -3,6 +3,8 @@ package core
 import (
 	"fmt"
 	"time"
+
+	"bellcrank.example/sdk"
 )
 
 // groupIntegration is under which the slots of groups are kept: a group may
@@ -77,8 +79,10 @@ func (f *folding) join(c *Change, e *Event, in *Incident) {
 	case !g.Open():
 		g.Status, g.ResolvedAt, g.AckedAt = Investigating, time.Time{}, time.Time{}
 		slot.Open, slot.Changed = g.ID, true
+		f.remark(g, sdk.Trigger, EffectReopened, "")
 		f.version(g, Reopened)
 	case raised:
+		f.remark(g, sdk.Trigger, EffectRaised, "")
 		f.version(g, Escalated)
 	case g.Held.By != "" && f.speaksUp(g, in):
 		f.version(g, Updated)
@@ -115,6 +119,7 @@ func (f *folding) openGroup(c *Change, e *Event, in *Incident, slot *Slot) {
 	f.Incidents[g.ID] = g
 	f.seen[g.ID] = true
 	f.out.Created = append(f.out.Created, g)
+	f.remark(g, sdk.Trigger, EffectOpened, "")
 	f.version(g, Created)
 }
 
@@ -150,5 +155,7 @@ func (f *folding) leave(in *Incident) {
 			slot.Open, slot.Changed = 0, true
 		}
 	}
-	f.version(g, ResolvedKind)
+	note := fmt.Sprintf("All %d of its members are over.", g.Grouped.Members)
+	f.remark(g, sdk.Resolve, EffectResolved, note)
+	f.versionBy(g, ResolvedKind, ourselves, note)
 }

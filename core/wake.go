@@ -1,6 +1,7 @@
 package core
 
 import (
+	"fmt"
 	"time"
 
 	"bellcrank.example/sdk"
@@ -56,7 +57,7 @@ func (f *folding) wake(w Waking, in *Incident, suspect bool) {
 	case suspect:
 		in.WakeAt = f.now.Add(suspectDelay)
 	default:
-		f.expire(w, in, EffectExpired)
+		f.expire(w, in, EffectExpired, fmt.Sprintf("Nobody has spoken of it for %s.", in.AutoResolve))
 	}
 	if in.Open() {
 		f.endHold(in)
@@ -66,8 +67,8 @@ func (f *folding) wake(w Waking, in *Incident, suspect bool) {
 // suspectDelay is when what a suspect clock says is due is looked at again.
 const suspectDelay = 30 * time.Second
 
-// expire resolves an incident without an event.
-func (f *folding) expire(w Waking, in *Incident, effect Effect) {
+// expire resolves an incident without an event, and says why.
+func (f *folding) expire(w Waking, in *Incident, effect Effect, note string) {
 	in.Status, in.ResolvedAt = Resolved, f.now
 	for _, ref := range w.Slots {
 		if slot := f.Slots[ref]; slot != nil && slot.Open == in.ID {
@@ -79,15 +80,18 @@ func (f *folding) expire(w Waking, in *Incident, effect Effect) {
 			}
 		}
 	}
-	f.remark(in, sdk.Resolve, effect)
-	f.version(in, ResolvedKind)
+	f.remark(in, sdk.Resolve, effect, note)
+	f.versionBy(in, ResolvedKind, ourselves, note)
 }
 
+// ourselves is the author of what neither a request nor a person said.
+const ourselves = "bellcrank"
+
 // remark puts on the timeline what no request said.
-func (f *folding) remark(in *Incident, action sdk.Action, effect Effect) {
+func (f *folding) remark(in *Incident, action sdk.Action, effect Effect, note string) {
 	f.out.Timeline = append(f.out.Timeline, TimelineEntry{
 		ID: f.NewID(), Tenant: in.Tenant, Incident: in.ID, Action: action, Effect: effect,
-		At: f.now, Severity: in.Severity, Title: in.Title,
+		At: f.now, Severity: in.Severity, Title: in.Title, Author: ourselves, Note: note,
 	})
 }
 
