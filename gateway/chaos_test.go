@@ -390,6 +390,27 @@ integration "chaos" "swapped" {
 		}
 	}
 	t.Logf("%d requests over ten swaps", sent)
+	s.differs("chaos", "2.0.0", `events[0].labels.version`, `"1.0.0"`, `"2.0.0"`)
+}
+
+// differs checks what plugin diff says of two versions that aren't the same.
+func (s *stack) differs(kind, version string, wants ...string) {
+	s.t.Helper()
+	token, err := os.ReadFile(s.file("data/admin.token"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(bin, "bellcrank"), "plugin", "diff", "-config", s.file("gateway.hcl"), "-last", "20", kind, version)
+	cmd.Env = append(s.environment(), "BELLCRANK_TOKEN="+strings.TrimSpace(string(token)))
+	out, _ := cmd.Output()
+	if code := cmd.ProcessState.ExitCode(); code != 3 {
+		s.t.Errorf("diff exits with %d, want 3: %s", code, out)
+	}
+	for _, want := range append(wants, "20 requests, 20 of them different") {
+		if !strings.Contains(string(out), want) {
+			s.t.Errorf("diff doesn't say %s:\n%s", want, out)
+		}
+	}
 }
 
 func TestKillsUnderLoadLoseNothing(t *testing.T) {

@@ -147,11 +147,21 @@ func (a *console) readFile(name string) ([]byte, error) {
 func callOnce(ctx context.Context, spec pluginhost.Spec, r sdk.Request) (result sdk.Result, err error) {
 	ctx, cancel := context.WithTimeout(ctx, adaptTimeout)
 	defer cancel()
+	err = withHost(ctx, []pluginhost.Spec{spec}, func(host *pluginhost.Host) (err error) {
+		result, err = host.Adapt(ctx, spec.Name, r)
+		return err
+	})
+	return result, err
+}
+
+// withHost runs executables as the gateway would while something is done with
+// them, and ends them.
+func withHost(ctx context.Context, specs []pluginhost.Spec, do func(*pluginhost.Host) error) (err error) {
 	host, err := pluginhost.New(pluginhost.Config{
-		Plugins: []pluginhost.Spec{spec}, Shim: sandbox.Self(), Now: app.Now, Logger: slog.New(slog.DiscardHandler),
+		Plugins: specs, Shim: sandbox.Self(), Now: app.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		return sdk.Result{}, err
+		return err
 	}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
@@ -161,12 +171,14 @@ func callOnce(ctx context.Context, spec pluginhost.Spec, r sdk.Request) (result 
 		err = errors.Join(err, <-ended)
 	}()
 	if err := host.Wait(ctx); err != nil {
-		return sdk.Result{}, fmt.Errorf("start %s: %w", spec.Path, err)
+		return fmt.Errorf("start %s: %w", specs[0].Path, err)
 	}
-	if !host.Ready(spec.Name) {
-		return sdk.Result{}, fmt.Errorf("start %s: %s", spec.Path, host.Plugins()[0].LastError)
+	for i, p := range host.Plugins() {
+		if !host.Ready(p.Name) {
+			return fmt.Errorf("start %s: %s", specs[i].Path, p.LastError)
+		}
 	}
-	return host.Adapt(ctx, spec.Name, r)
+	return do(host)
 }
 
 // adapted is what adapt prints.
@@ -200,6 +212,11 @@ type adaptedEvent struct {
 }
 
 func adaptedOf(in *core.Integration, result sdk.Result, err error) adapted {
+	return adaptedAs(core.NewIDs(os.Getpid(), 0, app.Now).Next(), in, result, err)
+}
+
+// adaptedAs is the answer for the request of an id.
+func adaptedAs(id core.ID, in *core.Integration, result sdk.Result, err error) adapted {
 	out := adapted{Ignored: result.Ignored, Warnings: result.Notes}
 	for _, r := range result.Rejected {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("element %d was rejected: %s %s", r.Index, r.Path, r.Reason))
@@ -210,7 +227,6 @@ func adaptedOf(in *core.Integration, result sdk.Result, err error) adapted {
 	if err != nil {
 		out.Error = adaptedErrorOf(err)
 	}
-	id := core.NewIDs(os.Getpid(), 0, app.Now).Next()
 	for _, e := range core.PrepareEvents(in, id, false, result.Events) {
 		out.Events = append(out.Events, adaptedEvent{
 			Action: e.Action, DedupKey: e.DedupKey, Title: e.Title, Description: e.Description, Severity: e.Severity,

@@ -42,7 +42,7 @@ func (a *console) pluginCommand() *cobra.Command {
 			return a.show(entry, func() { a.printEntry(entry) })
 		},
 	}
-	commands := []*cobra.Command{list, inspect, a.pluginLockCommand(), a.restartCommand(), a.swapCommand(), a.rollbackCommand()}
+	commands := []*cobra.Command{list, inspect, a.pluginLockCommand(), a.restartCommand(), a.swapCommand(), a.rollbackCommand(), a.diffCommand()}
 	return group("plugin", "adapter executables and processes", append(commands, a.kitCommands()...)...)
 }
 
