@@ -93,7 +93,7 @@ integration "datadog" "prod" {
   paused        = false                  # true: keeps requests and handles them later
   allowed_cidrs = ["3.233.144.0/20"]     # default: every address
   labels        = { team = "sre" }       # default: none; added to each incident, the vendor's own win
-  reopen_window = "5m"                   # a problem that returns so soon reopens its old incident
+  reopen_window = "5m"                   # a problem that returns so soon reopens its old incident; 0s: never
 
   # The label is the key's id, which logs may show. Make keys with
   # `bellcrank key new`. During a rotation both work.

@@ -48,6 +48,13 @@ type Act struct {
 	Refused error // why nothing was done, a *Error
 }
 
+// Acted is what became of an act.
+type Acted struct {
+	Incident  *Incident // as it is now
+	Changed   bool      // a version came of it
+	Duplicate bool      // the same act was sent before, and nothing was done now
+}
+
 // Check says what is wrong with an act, whatever it is about.
 func (a *Act) Check() error {
 	switch {

@@ -14,6 +14,10 @@ import (
 // its old incident.
 const DefaultReopenWindow = 5 * time.Minute
 
+// MaxReopenWindow is how long after its last event a problem that is over is
+// remembered, and so the longest reopen window that makes sense.
+const MaxReopenWindow = 48 * time.Hour
+
 // Integration is a monitoring tool that is allowed to send to us. It is
 // immutable: a reload makes a new one.
 type Integration struct {
@@ -22,6 +26,7 @@ type Integration struct {
 	Name        string
 	Description string
 	Plugin      string // name of the plugin that adapts its requests
+	AdapterHash string // SHA-256 in hex of that plugin's file, as pinned
 
 	Disabled bool // refuses requests
 	Paused   bool // stores requests and adapts them when resumed

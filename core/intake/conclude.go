@@ -55,7 +55,7 @@ func (in *Intake) applied(integration *core.Integration, r *core.Request, result
 		}, w)
 	}
 	r.State, r.Code, r.Reason = core.RequestDone, "", ""
-	r.Adapter = integration.Info.Type + " " + integration.Info.Version
+	r.Adapter, r.AdapterHash = integration.Info.Type+" "+integration.Info.Version, integration.AdapterHash
 	r.Notes = result.Notes
 	r.Rejected = nil
 	for _, rejection := range result.Rejected {
@@ -88,7 +88,7 @@ func rejectionLine(r sdk.Rejection) string {
 // waits is told; a vendor's system can't mend it, so a fallback incident tells
 // somebody who can.
 func refused(integration *core.Integration, r *core.Request, f *sdk.Failure, w where) core.Change {
-	r.Adapter = integration.Info.Type + " " + integration.Info.Version
+	r.Adapter, r.AdapterHash = integration.Info.Type+" "+integration.Info.Version, integration.AdapterHash
 	r.Reason = f.Message
 	if f.Path != "" {
 		r.Reason = f.Path + ": " + f.Message

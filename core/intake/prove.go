@@ -35,7 +35,7 @@ func (in *Intake) prove(ctx context.Context, integration *core.Integration, r *c
 	}
 	proof, err := in.cfg.Verifier.Verify(integration, r.Header, r.Body, decoded, r.ReceivedAt)
 	if err == nil && proof.Pending == "" {
-		r.Unverified, r.Code, r.Reason = false, "", ""
+		r.Unverified, r.Verified, r.Code, r.Reason = false, proof.How, "", ""
 		return true
 	}
 	c := change(integration, r)

@@ -6,21 +6,24 @@ import (
 	"bellcrank.example/core"
 )
 
-// Allowed reports whether the integration takes requests from the address. An
-// IPv4 address in IPv6 clothes counts as IPv4, and a zone is no part of an
-// address. An address that isn't valid is allowed only where every one is.
-func Allowed(in *core.Integration, addr netip.Addr) bool {
+// LetIn says which rule lets the address in, for people who ask later.
+func LetIn(in *core.Integration, addr netip.Addr) string {
 	if len(in.AllowedCIDRs) == 0 {
-		return true
+		return "every address is allowed"
 	}
 	addr = addr.Unmap().WithZone("")
 	for _, cidr := range in.AllowedCIDRs {
 		if unmap(cidr).Contains(addr) {
-			return true
+			return "allowed_cidrs: " + cidr.String()
 		}
 	}
-	return false
+	return ""
 }
+
+// Allowed reports whether the integration takes requests from the address. An
+// IPv4 address in IPv6 clothes counts as IPv4, and a zone is no part of an
+// address. An address that isn't valid is allowed only where every one is.
+func Allowed(in *core.Integration, addr netip.Addr) bool { return LetIn(in, addr) != "" }
 
 // unmap turns ::ffff:192.0.2.0/120 into 192.0.2.0/24.
 func unmap(p netip.Prefix) netip.Prefix {

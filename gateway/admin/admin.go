@@ -40,6 +40,16 @@ type Store interface {
 	Attempts(ctx context.Context, delivery core.ID) ([]core.Attempt, error)
 	DestinationStates(ctx context.Context) ([]core.DestinationState, error)
 	Backlog(ctx context.Context) (core.Backlog, error)
+	// Act does what a person wants to an incident; see core.Act.
+	Act(ctx context.Context, number int64, a core.Act) (core.Acted, error)
+	// Explain tells what made an incident what it is.
+	Explain(ctx context.Context, number int64) (core.Explanation, error)
+	// AuditRequests and AuditVersions look at some of what was stored after an
+	// id; see core.AuditPage.
+	AuditRequests(ctx context.Context, after core.ID, limit int) (core.AuditPage, error)
+	AuditVersions(ctx context.Context, after core.ID, limit int) (core.AuditPage, error)
+	// AuditCounts compares what was counted at the commit with what is there.
+	AuditCounts(ctx context.Context, since time.Time) (core.AuditPage, error)
 	// Writable returns nil once something was stored durably.
 	Writable(ctx context.Context) error
 }
@@ -145,6 +155,13 @@ func Register(r fiber.Router, cfg Config) {
 	v1.Post("/routes/test", a.tryRoutes)
 	v1.Get("/incidents", a.incidents)
 	v1.Get("/incidents/:incident", a.incident)
+	v1.Get("/incidents/:incident/explain", a.explain)
+	v1.Post("/incidents/:incident/acknowledge", a.act(sdk.Acknowledge))
+	v1.Post("/incidents/:incident/resolve", a.act(sdk.Resolve))
+	v1.Post("/incidents/:incident/reopen", a.act(core.Reopen))
+	v1.Post("/incidents/:incident/note", a.act(core.Note))
+	v1.Post("/incidents/:incident/assign", a.act(core.Assign))
+	v1.Get("/audit", a.audit)
 	v1.Get("/requests", a.requests)
 	v1.Get("/requests/:id", a.request)
 	v1.Get("/deliveries", a.deliveries)

@@ -49,6 +49,8 @@ type memory struct {
 	incidents core.IncidentFilter // as asked for last
 	requests  core.RequestFilter
 	delivery  core.DeliveryFilter
+	act       core.Act // as asked for last
+	audited   []core.ID
 }
 
 func (m *memory) Incidents(_ context.Context, f core.IncidentFilter) ([]*core.Incident, error) {

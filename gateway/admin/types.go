@@ -30,6 +30,7 @@ type Incident struct {
 	SeverityRaw     string            `json:"severity_raw,omitempty"`
 	SeverityRule    string            `json:"severity_rule,omitempty"`
 	Service         string            `json:"service,omitempty"`
+	AssignedBy      string            `json:"assigned_by,omitempty"` // the person who gave it to the service
 	Affected        []string          `json:"affected_services,omitempty"`
 	CustomerImpact  *bool             `json:"customer_impact,omitempty"`
 	SourceURL       string            `json:"source_url,omitempty"`
@@ -58,7 +59,7 @@ func incidentOf(in *core.Incident) Incident {
 	return Incident{
 		ID: in.Name(), InternalID: in.ID.String(), Integration: in.Integration, Title: in.Title, Description: in.Description,
 		Status: in.Status, Severity: in.Severity, SeverityRaw: in.SeverityRaw, SeverityRule: in.SeverityRule,
-		Service: in.Service, Affected: in.Affected, CustomerImpact: in.Impact, SourceURL: in.SourceURL,
+		Service: in.Service, AssignedBy: in.Assigned, Affected: in.Affected, CustomerImpact: in.Impact, SourceURL: in.SourceURL,
 		Labels: in.Labels, Metadata: in.Metadata, Links: in.Links, Test: in.Test,
 		DedupKey: in.DedupKey, SeriesKey: in.SeriesKey, IdentityRule: in.IdentityRule, Count: in.Count, Version: in.Version,
 		FirstAt: Time{in.FirstAt}, LastAt: Time{in.LastAt}, OpenedAt: Time{in.OpenedAt},
@@ -83,8 +84,11 @@ type TimelineEntry struct {
 	Action     sdk.Action   `json:"action"`
 	Effect     core.Effect  `json:"effect"`
 	Severity   sdk.Severity `json:"severity,omitempty"`
+	Rule       string       `json:"severity_rule,omitempty"`
 	Title      string       `json:"title,omitempty"`
 	Request    string       `json:"request,omitempty"`
+	Author     string       `json:"author,omitempty"` // the person who did it
+	Note       string       `json:"note,omitempty"`   // what they said
 }
 
 // Version is a change that destinations may hear of.
@@ -92,20 +96,25 @@ type Version struct {
 	Number int       `json:"number"`
 	Kind   core.Kind `json:"kind"`
 	At     Time      `json:"at"`
+	Author string    `json:"author,omitempty"` // the person who made it
+	Note   string    `json:"note,omitempty"`
+}
+
+func timelineOf(e core.TimelineEntry) TimelineEntry {
+	return TimelineEntry{
+		At: Time{e.At}, OccurredAt: Time{e.OccurredAt}, Action: e.Action, Effect: e.Effect, Severity: e.Severity,
+		Rule: e.Rule, Title: e.Title, Request: e.Request.String(), Author: e.Author, Note: e.Note,
+	}
+}
+
+func versionOf(v core.VersionLine) Version {
+	return Version{Number: v.Number, Kind: v.Kind, At: Time{v.At}, Author: v.Author, Note: v.Note}
 }
 
 func detailOf(d core.IncidentDetail) IncidentDetail {
 	return IncidentDetail{
 		Incident: incidentOf(d.Incident),
-		Timeline: each(d.Timeline, func(e core.TimelineEntry) TimelineEntry {
-			return TimelineEntry{
-				At: Time{e.At}, OccurredAt: Time{e.OccurredAt}, Action: e.Action, Effect: e.Effect,
-				Severity: e.Severity, Title: e.Title, Request: e.Request.String(),
-			}
-		}),
-		Versions: each(d.Versions, func(v core.VersionLine) Version {
-			return Version{Number: v.Number, Kind: v.Kind, At: Time{v.At}}
-		}),
+		Timeline: each(d.Timeline, timelineOf), Versions: each(d.Versions, versionOf),
 		Deliveries: each(d.Deliveries, deliveryOf),
 	}
 }

@@ -129,7 +129,7 @@ func (a *console) incidentCommand() *cobra.Command {
 			return a.show(d, func() { a.printIncident(d) })
 		},
 	}
-	return group("incident", "incidents", list, show)
+	return group("incident", "incidents", append([]*cobra.Command{list, show, a.explainCommand()}, a.actCommands()...)...)
 }
 
 func (a *console) printIncidents(list []admin.Incident) {
@@ -156,10 +156,10 @@ func (a *console) printIncident(d admin.IncidentDetail) {
 	}
 	var rows [][]any
 	for _, e := range d.Timeline {
-		rows = append(rows, []any{e.At.Format(time.DateTime), string(e.Action), string(e.Effect), string(e.Severity), e.Request})
+		rows = append(rows, []any{e.At.Format(time.DateTime), string(e.Action), string(e.Effect), string(e.Severity), cmp.Or(e.Request, e.Author), clip(e.Note, 60)})
 	}
 	fmt.Fprintln(a.out)
-	a.printTable([]any{"at (utc)", "said", "effect", "severity", "request"}, rows)
+	a.printTable([]any{"at (utc)", "said", "effect", "severity", "request or person", "note"}, rows)
 	fmt.Fprintln(a.out)
 	a.printDeliveries(d.Deliveries)
 }

@@ -139,6 +139,7 @@ func newRoot(s streams) *cobra.Command {
 		a.integrationCommand(), a.incidentCommand(), a.inboxCommand(),
 		a.deliveryCommand(), a.destinationCommand(), a.pluginCommand(),
 		a.silenceCommand(), a.heartbeatCommand(), a.routeCommand(), a.planCommand(),
+		a.auditCommand(),
 	)
 	return root
 }

@@ -109,6 +109,7 @@ func (l *loader) specs(c *config.Config) ([]pluginhost.Spec, error) {
 		for _, in := range c.Integrations {
 			if in.Plugin == p.Name {
 				spec.Instances[in.ID()] = in.Settings
+				in.AdapterHash = spec.SHA256
 			}
 		}
 		specs = append(specs, spec)

@@ -28,7 +28,7 @@ func (l *loader) integration(b *block) {
 	b.cidrs("allowed_cidrs", &in.AllowedCIDRs)
 	b.secrets("signing_secrets", &in.SigningSecrets)
 	b.stringMap("labels", &in.Labels)
-	b.duration("reopen_window", &in.ReopenWindow)
+	b.reopenWindow(&in.ReopenWindow)
 	verify := ""
 	b.oneOf("verify", &verify, "none")
 	in.VerifyNone = verify == "none"
@@ -224,4 +224,16 @@ func (b *block) limits(to *sdk.Limits) {
 	b.count("members", &to.Members)
 	b.count("strings", &to.Strings)
 	b.count("events", &to.Events)
+}
+
+// reopenWindow reads how soon a return reopens. Nothing is known of a problem
+// any longer than that.
+func (b *block) reopenWindow(to *time.Duration) bool {
+	return read(b, "reopen_window", cty.String, to, func(v cty.Value) (time.Duration, error) {
+		d, err := parseDuration(v.AsString())
+		if err == nil && d > core.MaxReopenWindow {
+			err = errors.New("want two days at most: a problem is forgotten that long after its end")
+		}
+		return d, err
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"bellcrank.example/core"
+	"bellcrank.example/core/keyring"
 	"bellcrank.example/gateway/server"
 )
 
@@ -54,6 +55,7 @@ func (v *visit) take() (*core.Request, http.Header, error) {
 		Header: kept(v.in, header), Body: v.body,
 		Encoding: encodingOf(header), State: core.RequestOpen,
 		Delivery: deliveryKey(v.in, header, v.body),
+		LetIn:    keyring.LetIn(v.in, v.client),
 	}
 	if v.in.Paused {
 		r.State = core.RequestHeld

@@ -151,7 +151,7 @@ func (v *visit) wrongMethod(allowed []string) error {
 func (v *visit) verify(r *core.Request, header map[string][]string) error {
 	proof, err := v.door.cfg.Verifier.Verify(v.in, header, v.body, v.decoded, v.start)
 	if err == nil {
-		r.Unverified = proof.Pending != ""
+		r.Unverified, r.Verified = proof.Pending != "", proof.How
 		if proof.Delivery.ID != [16]byte{} {
 			r.Delivery = proof.Delivery
 		}

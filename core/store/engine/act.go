@@ -6,13 +6,6 @@ import (
 	"bellcrank.example/core"
 )
 
-// Acted is what became of a person's act.
-type Acted struct {
-	Incident  *core.Incident // as it is now
-	Changed   bool           // a version came of it
-	Duplicate bool           // the same act was sent before, and nothing was done now
-}
-
 // actTries bounds how often an act is tried whose incident is corrected under
 // its hands.
 const actTries = 3
@@ -20,12 +13,12 @@ const actTries = 3
 // Act does what a person wants to the incident with a number, in the same
 // steps as what vendors send. A refusal is a *core.Error with code NotFound,
 // Conflict, StoreUnavailable or Overloaded.
-func (e *Engine) Act(ctx context.Context, number int64, a core.Act) (Acted, error) {
+func (e *Engine) Act(ctx context.Context, number int64, a core.Act) (core.Acted, error) {
 	a.ID, a.At = e.NewID(), e.cfg.Now()
 	for try := 1; ; try++ {
 		d, err := e.cfg.Driver.Incident(ctx, number)
 		if err != nil {
-			return Acted{}, err
+			return core.Acted{}, err
 		}
 		a.Tenant, a.Incident, a.Locked = d.Incident.Tenant, d.Incident.ID, d.Incident.Wakings().Slots
 		it := newItem()
@@ -33,15 +26,15 @@ func (e *Engine) Act(ctx context.Context, number int64, a core.Act) (Acted, erro
 		r, err := e.do(ctx, it)
 		switch {
 		case err != nil:
-			return Acted{}, err
+			return core.Acted{}, err
 		case r.earlier != 0:
-			return Acted{Incident: d.Incident, Duplicate: true}, nil
+			return core.Acted{Incident: d.Incident, Duplicate: true}, nil
 		case r.acted.Moved() && try < actTries:
 			continue
 		case r.acted.Refused != nil:
-			return Acted{}, r.acted.Refused
+			return core.Acted{}, r.acted.Refused
 		}
-		return Acted{Incident: r.after, Changed: r.acted.Changed}, nil
+		return core.Acted{Incident: r.after, Changed: r.acted.Changed}, nil
 	}
 }
 

@@ -67,6 +67,17 @@ type Reader interface {
 	Attempts(ctx context.Context, delivery core.ID) ([]core.Attempt, error)
 	// Backlog counts what is owed.
 	Backlog(ctx context.Context) (core.Backlog, error)
+	// Explain tells what made the incident with a number what it is, a
+	// *core.Error with code NotFound if there is none.
+	Explain(ctx context.Context, number int64) (core.Explanation, error)
+	// AuditRequests looks at the requests after an id, at most limit.
+	AuditRequests(ctx context.Context, after core.ID, limit int) (core.AuditPage, error)
+	// AuditVersions looks at the versions after an id, at most limit, and at
+	// what destinations got of them.
+	AuditVersions(ctx context.Context, after core.ID, limit int) (core.AuditPage, error)
+	// CompareCounts compares how many requests were counted at their commit
+	// with how many there are.
+	CompareCounts(ctx context.Context, since time.Time) (core.AuditPage, error)
 
 	scheduleReader
 }

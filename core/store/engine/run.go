@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"bellcrank.example/core"
 )
 
 // sideEvery is how often what needs no sync of its own is written.
@@ -169,7 +171,7 @@ func (p *pruner) step(ctx context.Context) error {
 }
 
 // slotLife is how long a key without an open incident is remembered.
-const slotLife = 2 * day
+const slotLife = core.MaxReopenWindow
 
 func (e *Engine) cutoffs(now time.Time) Cutoffs {
 	keep := e.cfg.Retention

@@ -103,34 +103,41 @@ const detailLength = 200
 // Incident returns an incident with everything that happened to it.
 func (db *DB) Incident(ctx context.Context, number int64) (core.IncidentDetail, error) {
 	var d core.IncidentDetail
-	err := db.read(ctx, func(c *conn) error {
-		found, err := c.query(selectIncident + ` WHERE tenant_id = ? AND number = ?`).int(core.DefaultTenant).int(number).
-			one(func(r *row) error {
-				var err error
-				d.Incident, err = readIncident(r)
-				return err
-			})
-		switch {
-		case err != nil:
-			return err
-		case !found:
-			return &core.Error{Code: core.NotFound, Message: "There is no incident INC-" + strconv.FormatInt(number, 10) + "."}
-		}
-		return errors.Join(readTimeline(c, &d), readVersions(c, &d), readDeliveries(c, &d))
-	})
+	err := db.read(ctx, func(c *conn) error { return readDetail(c, number, &d) })
 	return d, err
 }
 
+func readDetail(c *conn, number int64, d *core.IncidentDetail) error {
+	found, err := c.query(selectIncident + ` WHERE tenant_id = ? AND number = ?`).int(core.DefaultTenant).int(number).
+		one(func(r *row) error {
+			var err error
+			d.Incident, err = readIncident(r)
+			return err
+		})
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return &core.Error{Code: core.NotFound, Message: "There is no incident INC-" + strconv.FormatInt(number, 10) + "."}
+	}
+	return errors.Join(readTimeline(c, d), readVersions(c, d), readDeliveries(c, d))
+}
+
+const selectEvent = `SELECT id, tenant_id, incident_id, request_id, idx, action, effect, at, occurred_at, severity, rule,
+author, note, title FROM event`
+
+func readEvent(r *row) core.TimelineEntry {
+	return core.TimelineEntry{
+		ID: r.id(), Tenant: r.int(), Incident: r.id(), Request: r.id(), Index: r.num(),
+		Action: sdk.Action(r.text()), Effect: core.Effect(r.text()), At: r.when(), OccurredAt: r.when(),
+		Severity: severity(r), Rule: r.text(), Author: r.text(), Note: r.text(), Title: r.text(),
+	}
+}
+
 func readTimeline(c *conn, d *core.IncidentDetail) error {
-	err := c.query(`SELECT id, tenant_id, incident_id, request_id, idx, action, effect, at, occurred_at, severity, rule,
-		author, note, title
-		FROM event WHERE incident_id = ? ORDER BY id DESC LIMIT ?`).id(d.Incident.ID).num(detailLength).
+	err := c.query(selectEvent + ` WHERE incident_id = ? ORDER BY id DESC LIMIT ?`).id(d.Incident.ID).num(detailLength).
 		each(func(r *row) error {
-			d.Timeline = append(d.Timeline, core.TimelineEntry{
-				ID: r.id(), Tenant: r.int(), Incident: r.id(), Request: r.id(), Index: r.num(),
-				Action: sdk.Action(r.text()), Effect: core.Effect(r.text()), At: r.when(), OccurredAt: r.when(),
-				Severity: severity(r), Rule: r.text(), Author: r.text(), Note: r.text(), Title: r.text(),
-			})
+			d.Timeline = append(d.Timeline, readEvent(r))
 			return nil
 		})
 	slices.Reverse(d.Timeline)
@@ -199,15 +206,8 @@ func (db *DB) Deliveries(ctx context.Context, want core.DeliveryFilter) (list []
 // Attempts lists the attempts at a delivery, oldest first.
 func (db *DB) Attempts(ctx context.Context, delivery core.ID) (list []core.Attempt, err error) {
 	err = db.read(ctx, func(c *conn) error {
-		return c.query(`SELECT id, tenant_id, delivery_id, destination, number, at, took, status, class, error, snippet, address
-			FROM attempt WHERE delivery_id = ? ORDER BY id`).id(delivery).each(func(r *row) error {
-			list = append(list, core.Attempt{
-				ID: r.id(), Tenant: r.int(), Delivery: r.id(), Destination: r.text(), Number: r.num(), At: r.when(),
-				Took: time.Duration(r.int()) * time.Microsecond, Status: r.num(), Class: core.FaultClass(r.text()),
-				Error: r.text(), Snippet: r.text(), Address: r.addrPort(),
-			})
-			return nil
-		})
+		list, err = readAttempts(c, delivery)
+		return err
 	})
 	return list, err
 }

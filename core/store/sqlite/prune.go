@@ -94,6 +94,7 @@ func (db *DB) Prune(c engine.Cutoffs) engine.Pruning {
 		{"silences", statements(c.Silences.UnixMicro(), `DELETE FROM silence WHERE ends_at < ?`)},
 		{"slots", slots(c.Slots.UnixMicro())},
 		{"counters", statements(c.Counts.UnixMicro(),
+			fmt.Sprintf(`DELETE FROM request_count WHERE hour < %d AND ? > 0`, int64(core.IDAt(c.Counts))/hourIDs),
 			`DELETE FROM integration_hour WHERE hour < ?`, `DELETE FROM destination_hour WHERE hour < ?`)},
 		{"free pages", func(c *conn) (bool, error) { return true, c.query(`PRAGMA incremental_vacuum(2000)`).exec() }},
 	}}

@@ -50,6 +50,9 @@ func (t tx) writeRequests(w *engine.Writes) error {
 			return err
 		}
 	}
+	if err := t.countInserted(w.Inserted); err != nil {
+		return err
+	}
 	for _, r := range w.Updated {
 		if err := bindProgress(t.query(updateRequest), r).id(r.ID).exec(); err != nil {
 			return err

@@ -69,6 +69,9 @@ func Run(t *testing.T, open Open) {
 		"an act that is refused leaves nothing":                       refusedLeavesNothing,
 		"people and vendors race for one incident":                    peopleRace,
 		"a version keeps who hears of it and why":                     versionsSayWhy,
+		"an audit of what is whole finds no gap":                      auditIsClean,
+		"an audit finds what nobody was told of":                      auditFindsQuarantineUntold,
+		"an explanation has the opening and the newest":               explained,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -225,6 +225,16 @@ CREATE TABLE integration_hour (
     PRIMARY KEY (tenant_id, subject, hour)
 ) STRICT, WITHOUT ROWID;
 
+-- How many requests were stored in each hour of their ids: counted with them,
+-- so that one which is missing shows.
+CREATE TABLE request_count (
+    tenant_id   INTEGER NOT NULL,
+    integration TEXT NOT NULL,
+    hour        INTEGER NOT NULL,
+    stored      INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, integration, hour)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE destination_hour (
     tenant_id   INTEGER NOT NULL,
     subject     TEXT NOT NULL,

@@ -74,3 +74,10 @@ destination "log" "b" {}
 route "rest" {
   to = [destination.log.a, destination.log.b]
 }
+integration "datadog" "forgetful" {
+  reopen_window = "72h"        # error 19: Want two days at most
+  verify        = "none"
+  routing_key "h" {
+    value = env("KEY_H")
+  }
+}
