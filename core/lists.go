@@ -29,6 +29,7 @@ type IncidentFilter struct {
 	Service     string
 	Held        bool      // something keeps its news back
 	HeldBy      string    // this does, such as "silence 0C5H2Q8K3M1ZA"
+	Untold      bool      // nobody was ever told of it, though nothing holds it back
 	Group       ID        // member of this group
 	Since       time.Time // last event at or after
 	Page        Page

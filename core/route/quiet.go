@@ -10,8 +10,10 @@ import (
 // Quiet holds the news of the incidents that it matches back while it is in
 // force: a silence or a window.
 type Quiet struct {
-	Name  string // such as "window nightly", for people
-	Match Matcher
+	Name   string // such as "window nightly", for people
+	Author string // for people; may be empty
+	Reason string // for people
+	Match  Matcher
 	// When is a condition beyond Match. An error counts as no match: a
 	// condition that breaks must not cost a page. Nil holds always.
 	When func(*core.Incident) (bool, error)
@@ -93,6 +95,8 @@ func Matches(m Matcher, in *core.Incident) bool {
 // QuietState is a quiet at a time.
 type QuietState struct {
 	Name   string
+	Author string
+	Reason string
 	Active bool
 	Until  time.Time // when it ends, if it is active
 }
@@ -103,7 +107,7 @@ func (t *Tree) Quiets(now time.Time) []QuietState {
 	states := make([]QuietState, t.configured)
 	for i := range states {
 		q := &t.quiets[i]
-		states[i].Name = q.Name
+		states[i] = QuietState{Name: q.Name, Author: q.Author, Reason: q.Reason}
 		states[i].Until, states[i].Active = q.Active(now)
 		if !states[i].Active {
 			states[i].Until = time.Time{}

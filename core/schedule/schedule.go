@@ -92,7 +92,9 @@ func (s *Scheduler) Load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the silences: %w", err)
 	}
-	s.silences.set(list)
+	s.silences.changing.Lock()
+	defer s.silences.changing.Unlock()
+	s.silences.list = list
 	s.cfg.Changed(list)
 	return nil
 }

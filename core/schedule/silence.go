@@ -25,29 +25,29 @@ type SilenceStore interface {
 type silences struct {
 	stale atomic.Bool // what is held back has to be looked at again
 
-	mu   sync.Mutex
-	list []core.Silence // guarded by mu
+	changing sync.Mutex     // one change at a time, from the store to who is told
+	list     []core.Silence // guarded by changing
 }
 
-func (l *silences) set(list []core.Silence) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.list = list
-}
-
-// change replaces or adds a silence, drops those that are over, and returns
-// what is left.
-func (l *silences) change(s core.Silence, now time.Time) []core.Silence {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	list := slices.DeleteFunc(slices.Clone(l.list), func(other core.Silence) bool {
-		return other.ID == s.ID || other.State(now) == core.SilenceEnded
+// without returns the silences that aren't over, but for one.
+func (l *silences) without(id core.ID, now time.Time) []core.Silence {
+	return slices.DeleteFunc(slices.Clone(l.list), func(other core.Silence) bool {
+		return other.ID == id || other.State(now) == core.SilenceEnded
 	})
-	if s.State(now) != core.SilenceEnded {
-		list = append(list, s)
+}
+
+// change stores a silence and lets everybody know what there is by now.
+func (s *Scheduler) change(ctx context.Context, silence core.Silence, now time.Time) error {
+	if err := s.cfg.Store.SetSilence(ctx, silence); err != nil {
+		return err
 	}
-	l.list = list
-	return list
+	list := s.silences.without(silence.ID, now)
+	if silence.State(now) != core.SilenceEnded {
+		list = append(list, silence)
+	}
+	s.silences.list = list
+	s.cfg.Changed(list)
+	return nil
 }
 
 // maxSilences bounds how many silences are in force or to come: each is asked
@@ -58,36 +58,33 @@ const maxSilences = 500
 // id, and the times that are zero, are set. A silence that can't be is a
 // *core.Error with code ValidationFailed.
 func (s *Scheduler) AddSilence(ctx context.Context, silence core.Silence) (core.Silence, error) {
+	s.silences.changing.Lock()
+	defer s.silences.changing.Unlock()
 	now := s.cfg.Now()
 	silence.ID, silence.Tenant, silence.CreatedAt = s.cfg.NewID(), core.DefaultTenant, now
 	if silence.StartsAt.IsZero() {
 		silence.StartsAt = now
 	}
 	err := silence.Check(now)
-	if s.silences.length() >= maxSilences {
+	if len(s.silences.without(0, now)) >= maxSilences {
 		err = errors.New("there are 500 silences already; expire some")
 	}
 	if err != nil {
 		return core.Silence{}, &core.Error{Code: core.ValidationFailed, Message: err.Error(), Err: err}
 	}
-	if err := s.cfg.Store.SetSilence(ctx, silence); err != nil {
+	if err := s.change(ctx, silence, now); err != nil {
 		return core.Silence{}, err
 	}
-	s.cfg.Changed(s.silences.change(silence, now))
 	s.cfg.Logger.Info("silence added", "silence", silence.ID, "author", silence.Author, "reason", silence.Reason,
 		"starts", silence.StartsAt, "ends", silence.EndsAt)
 	return silence, nil
 }
 
-func (l *silences) length() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.list)
-}
-
 // ExpireSilence ends a silence before its time. What it held back is owed at
 // once. One that is over already is a *core.Error with code Conflict.
 func (s *Scheduler) ExpireSilence(ctx context.Context, id core.ID, author string) (core.Silence, error) {
+	s.silences.changing.Lock()
+	defer s.silences.changing.Unlock()
 	silence, err := s.cfg.Store.Silence(ctx, id)
 	if err != nil {
 		return core.Silence{}, err
@@ -97,10 +94,9 @@ func (s *Scheduler) ExpireSilence(ctx context.Context, id core.ID, author string
 		return core.Silence{}, &core.Error{Code: core.Conflict, Message: "The silence is over already."}
 	}
 	silence.ExpiredAt, silence.ExpiredBy = now, author
-	if err := s.cfg.Store.SetSilence(ctx, silence); err != nil {
+	if err := s.change(ctx, silence, now); err != nil {
 		return core.Silence{}, err
 	}
-	s.cfg.Changed(s.silences.change(silence, now))
 	s.cfg.Logger.Info("silence expired", "silence", id, "by", author)
 	s.Reload()
 	return silence, nil

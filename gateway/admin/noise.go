@@ -30,7 +30,7 @@ func noiseOf(in *core.Incident) Noise {
 
 // noiseFilter reads those filters of incidents that are about noise.
 func (a *api) noiseFilter(c *fiber.Ctx, f *core.IncidentFilter) error {
-	f.Held, f.HeldBy = c.QueryBool("held"), query(c, "held_by")
+	f.Held, f.Untold, f.HeldBy = c.QueryBool("held"), c.QueryBool("untold"), query(c, "held_by")
 	name := c.Query("group")
 	if name == "" {
 		return nil

@@ -70,6 +70,8 @@ type Silence struct {
 // Quiet is a silence or window of the configuration.
 type Quiet struct {
 	Name   string `json:"name"` // such as "window nightly"
+	Author string `json:"author,omitempty"`
+	Reason string `json:"reason"`
 	Active bool   `json:"active"`
 	Until  Time   `json:"until,omitzero"`
 }
@@ -113,7 +115,7 @@ func (a *api) silences(c *fiber.Ctx) error {
 	return ok(c, fiber.Map{
 		"silences": each(list, a.silenceOf),
 		"configured": each(a.cfg.Routes().Quiets(now), func(q route.QuietState) Quiet {
-			return Quiet{Name: q.Name, Active: q.Active, Until: Time{q.Until}}
+			return Quiet{Name: q.Name, Author: q.Author, Reason: q.Reason, Active: q.Active, Until: Time{q.Until}}
 		}),
 	})
 }

@@ -103,6 +103,7 @@ func (a *console) incidentCommand() *cobra.Command {
 		[2]string{"group", "INC-n: the members of its group"})
 	open := list.Flags().Bool("open", false, "only those that aren't resolved")
 	held := list.Flags().Bool("held", false, "only those whose news something holds back")
+	untold := list.Flags().Bool("untold", false, "only those that nobody ever heard of, as no route wanted them")
 	list.RunE = func(cmd *cobra.Command, _ []string) error {
 		query := f.query()
 		if *open {
@@ -110,6 +111,9 @@ func (a *console) incidentCommand() *cobra.Command {
 		}
 		if *held {
 			query.Set("held", "true")
+		}
+		if *untold {
+			query.Set("untold", "true")
 		}
 		answer, err := get[struct {
 			Incidents []admin.Incident `json:"incidents"`

@@ -187,7 +187,7 @@ func (a *console) printSilences(lists silenceLists) {
 		if q.Active {
 			state, until = "active", q.Until.UTC().Format(time.DateTime)
 		}
-		rows = append(rows, []any{q.Name, state, until, "configuration", "", ""})
+		rows = append(rows, []any{q.Name, state, until, cmp.Or(q.Author, "configuration"), "", clip(q.Reason, 60)})
 	}
 	a.printTable([]any{"silence", "state", "until (utc)", "author", "match", "reason"}, rows)
 }

@@ -22,9 +22,9 @@ func (l *loader) quietBlock(b *block) (route.Quiet, bool) {
 	if !ok {
 		l.errorf(&b.at, "Nothing selected", "Add a match block; to hold everything back, write integration = \"*\" in it.")
 	}
-	var author, reason string
-	b.text("author", &author)
-	if !b.text("reason", &reason) && !b.has("reason") || b.has("reason") && strings.TrimSpace(reason) == "" {
+	b.text("author", &q.Author)
+	b.text("reason", &q.Reason)
+	if strings.TrimSpace(q.Reason) == "" {
 		l.errorf(b.where("reason"), "No reason", "Whoever looks for a missing page wants to know why: add a reason.")
 	}
 	return q, ok

@@ -81,6 +81,9 @@ func (db *DB) Incidents(ctx context.Context, want core.IncidentFilter) (list []*
 	f.text(`held_by = ?`, want.HeldBy)
 	f.int(`group_id = ?`, int64(want.Group))
 	f.since(`last_at >= ?`, want.Since)
+	if want.Untold {
+		f.where = append(f.where, `told = '' AND held_by = '' AND group_id IS NULL AND test = 0`)
+	}
 	if want.Held {
 		f.where = append(f.where, `held_by <> ''`)
 	}
