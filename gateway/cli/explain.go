@@ -91,6 +91,9 @@ func (a *console) printExplainedVersion(v admin.ExplainedVersion) {
 		by = " by " + v.Author
 	}
 	a.say(0, "%s  version %d, %s%s; routes of configuration %d", v.At.Format(time.RFC3339), v.Number, v.Kind, by, v.Generation)
+	if v.Note != "" && v.Author == "" {
+		a.say(1, "because    %s", v.Note)
+	}
 	if v.Held != "" {
 		a.say(1, "held back  %s", v.Held)
 	}

@@ -228,8 +228,8 @@ func (b *block) limits(to *sdk.Limits) {
 
 // reopenWindow reads how soon a return reopens. Nothing is known of a problem
 // any longer than that.
-func (b *block) reopenWindow(to *time.Duration) bool {
-	return read(b, "reopen_window", cty.String, to, func(v cty.Value) (time.Duration, error) {
+func (b *block) reopenWindow(to *time.Duration) {
+	read(b, "reopen_window", cty.String, to, func(v cty.Value) (time.Duration, error) {
 		d, err := parseDuration(v.AsString())
 		if err == nil && d > core.MaxReopenWindow {
 			err = errors.New("want two days at most: a problem is forgotten that long after its end")

@@ -54,6 +54,8 @@ type line struct {
 	Status   string    `json:"status"`
 	Title    string    `json:"title"`
 	Service  string    `json:"service,omitempty"`
+	Author   string    `json:"author,omitempty"` // the person who made the change
+	Note     string    `json:"note,omitempty"`   // what they said
 	URL      string    `json:"url,omitempty"`
 	Test     bool      `json:"test,omitempty"`
 }
@@ -65,7 +67,7 @@ func (s *Sender) Send(_ context.Context, m core.Message) core.Answer {
 	text, err := json.Marshal(line{
 		Time: m.At.UTC(), ID: m.ID, Type: "incident." + string(m.Kind), Incident: in.Name(), Version: in.Version,
 		Severity: string(in.Severity), Status: string(in.Status), Title: in.Title, Service: in.Service,
-		URL: m.IncidentURL, Test: in.Test,
+		Author: m.Author, Note: m.Note, URL: m.IncidentURL, Test: in.Test,
 	})
 	if err == nil {
 		err = s.write(append(text, '\n'))

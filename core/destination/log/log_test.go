@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -83,5 +84,18 @@ func TestAFileThatCannotBeWrittenIsTheDestinationsFault(t *testing.T) {
 func TestAnEmptyPathIsRefused(t *testing.T) {
 	if _, err := New(json.RawMessage(`{"path": ""}`)); err == nil {
 		t.Error("an empty path was taken")
+	}
+}
+
+func TestALineSaysWhoMadeTheChange(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "incidents.jsonl")
+	m := message(1, "x")
+	m.Author, m.Note = "anna", "on it"
+	if a := newSender(t, path).Send(t.Context(), m); a.Status != 200 {
+		t.Fatalf("answer %+v", a)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil || !strings.Contains(string(content), `"author":"anna","note":"on it"`) {
+		t.Errorf("line %s, %v; want the author and the note", content, err)
 	}
 }

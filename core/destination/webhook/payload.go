@@ -18,6 +18,8 @@ type payload struct {
 
 type data struct {
 	Incident incident `json:"incident"`
+	Author   string   `json:"author,omitempty"` // the person who made the change
+	Note     string   `json:"note,omitempty"`   // what they said
 }
 
 type incident struct {
@@ -58,7 +60,7 @@ func render(m core.Message) ([]byte, error) {
 	if in == nil {
 		return nil, fmt.Errorf("message %s has no incident", m.ID)
 	}
-	p := payload{Type: "incident." + string(m.Kind), Timestamp: m.At.UTC(), Data: data{incident{
+	p := payload{Type: "incident." + string(m.Kind), Timestamp: m.At.UTC(), Data: data{Author: m.Author, Note: m.Note, Incident: incident{
 		ID: in.Name(), UID: in.ID.String(), Title: in.Title, Description: in.Description,
 		Severity: string(in.Severity), Status: string(in.Status),
 		Service: in.Service, AffectedServices: in.Affected, CustomerImpact: in.Impact,

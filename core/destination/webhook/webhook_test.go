@@ -147,6 +147,13 @@ func verify(secret, id, timestamp, signature string, body []byte) bool {
 	return false
 }
 
+func TestABodySaysWhoMadeTheChange(t *testing.T) {
+	body, err := render(core.Message{Kind: core.Updated, Author: "anna", Note: "on it", Incident: &core.Incident{}})
+	if err != nil || !strings.Contains(string(body), `},"author":"anna","note":"on it"}}`) {
+		t.Errorf("body %s, %v; want the author and the note beside the incident", body, err)
+	}
+}
+
 func TestAPublishedVectorVerifies(t *testing.T) {
 	const (
 		secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -22,7 +22,7 @@ import (
 // settings of a type.
 type Texts struct {
 	Title string `json:"title" type:"template" doc:"The change in one line; by default its name, what happened and the incident's title."`
-	Text  string `json:"text" type:"template" doc:"What is said beside the title; by default the incident's description."`
+	Text  string `json:"text" type:"template" doc:"What is said beside the title; by default who made the change and what they said, if a person did, and the incident's description."`
 }
 
 // Wording makes the texts of one destination: an operator's templates where
@@ -43,10 +43,24 @@ func (w Wording) TitleOr(m core.Message, otherwise func(core.Message) string) st
 	return Line(w.render("title", m, otherwise))
 }
 
-// Text returns what is to be said beside the title: the incident's
-// description. It may be empty.
+// Text returns what is to be said beside the title: what came with the change,
+// and the incident's description. It may be empty.
 func (w Wording) Text(m core.Message) string {
-	return strings.TrimSpace(w.render("text", m, func(m core.Message) string { return m.Incident.Description }))
+	return strings.TrimSpace(w.render("text", m, func(m core.Message) string {
+		return Remark(m) + "\n\n" + strings.TrimSpace(m.Incident.Description)
+	}))
+}
+
+// Remark says who made the change and what they said of it, empty if nobody
+// did: "anna: a disk is on its way".
+func Remark(m core.Message) string {
+	switch {
+	case m.Author == "":
+		return m.Note
+	case m.Note == "":
+		return "by " + m.Author
+	}
+	return m.Author + ": " + m.Note
 }
 
 // render makes one text. A template that fails costs its words, never the

@@ -101,3 +101,19 @@ func TestCutCountsCharacters(t *testing.T) {
 		t.Errorf("Cut = %q, want all of it", got)
 	}
 }
+
+func TestAPersonsWordsComeFirst(t *testing.T) {
+	tests := map[string]struct{ author, note, want string }{
+		"a note":            {"anna", "a disk is on its way", "anna: a disk is on its way\n\n98 % of /var"},
+		"without a word":    {"anna", "", "by anna\n\n98 % of /var"},
+		"the gateway's own": {"", "it has been quiet", "it has been quiet\n\n98 % of /var"},
+		"nobody":            {"", "", "98 % of /var"},
+	}
+	for name, tt := range tests {
+		m := message(core.Updated)
+		m.Author, m.Note = tt.author, tt.note
+		if got := New(nil).Text(m); got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}
