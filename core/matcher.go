@@ -18,3 +18,17 @@ func (m Matcher) Empty() bool {
 	return len(m.Integrations) == 0 && len(m.Severities) == 0 && len(m.Services) == 0 &&
 		len(m.Labels) == 0 && len(m.Titles) == 0
 }
+
+// size is how much is to be compared, in bytes.
+func (m Matcher) size() int {
+	n := 0
+	for _, list := range [][]string{m.Integrations, m.Services, m.Titles} {
+		for _, p := range list {
+			n += len(p) + 1
+		}
+	}
+	for label, p := range m.Labels {
+		n += len(label) + len(p) + 1
+	}
+	return n
+}

@@ -22,8 +22,9 @@ type Silence struct {
 
 // The bounds of what people write, in bytes.
 const (
-	maxAuthor = 100
-	maxReason = 1000
+	maxAuthor  = 100
+	maxReason  = 1000
+	maxMatcher = 10_000 // every version of every incident is compared with it
 )
 
 // Check says what is wrong with a new silence.
@@ -31,6 +32,8 @@ func (s *Silence) Check(now time.Time) error {
 	switch {
 	case s.Match.Empty():
 		return errors.New(`a silence needs a matcher; to silence everything, say integration "*"`)
+	case s.Match.size() > maxMatcher:
+		return errors.New("a silence's matcher has 10000 bytes at most")
 	case s.Author == "" || len(s.Author) > maxAuthor:
 		return errors.New("a silence needs an author, of 100 bytes at most")
 	case s.Reason == "" || len(s.Reason) > maxReason:

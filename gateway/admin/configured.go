@@ -38,6 +38,7 @@ func (a *api) status(c *fiber.Ctx) error {
 			s.Disabled++
 		}
 	}
+	s.ClockSuspect = a.cfg.Scheduler != nil && a.cfg.Scheduler.Suspect()
 	if err := errors.Join(a.notReady(ctx), errBacklog, errStates); err != nil {
 		s.Ready, s.Problem = false, err.Error()
 	}

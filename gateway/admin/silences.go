@@ -21,6 +21,8 @@ type Scheduler interface {
 	Silence(ctx context.Context, id core.ID) (core.Silence, error)
 	Silences(ctx context.Context, endsAfter time.Time) ([]core.Silence, error)
 	Beats(ctx context.Context) ([]schedule.Beat, error)
+	// Suspect reports whether the clock was set of late.
+	Suspect() bool
 }
 
 // Matcher selects incidents as the match block of a route does.

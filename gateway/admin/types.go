@@ -325,6 +325,7 @@ type Status struct {
 	Disabled     int     `json:"destinations_disabled"`
 	Plugins      int     `json:"plugins"`
 	PluginsReady int     `json:"plugins_ready"`
+	ClockSuspect bool    `json:"clock_suspect,omitempty"` // it was set: nothing resolves, is deleted or is missed by its word
 	Backlog      Backlog `json:"backlog"`
 }
 

@@ -240,6 +240,7 @@ func TestASilenceThatCannotBeIsRefused(t *testing.T) {
 		"no end":              {Match: some, Author: "a", Reason: "b"},
 		"an end in the past":  {Match: some, Author: "a", Reason: "b", StartsAt: r.clock().Add(-2 * time.Hour), EndsAt: r.clock()},
 		"an end at the start": {Match: some, Author: "a", Reason: "b", StartsAt: later, EndsAt: later},
+		"a book as matcher":   {Match: core.Matcher{Titles: []string{strings.Repeat("*x", 5001)}}, Author: "a", Reason: "b", EndsAt: later},
 		"a book as reason":    {Match: some, Author: "a", Reason: strings.Repeat("x", 1001), EndsAt: later},
 	} {
 		if made, err := r.scheduler.AddSilence(t.Context(), s); err == nil {

@@ -85,6 +85,9 @@ func (a *console) printStatus(s admin.Status) {
 	fmt.Fprintf(a.out, "destinations  %d, %d disabled\n", s.Destinations, s.Disabled)
 	fmt.Fprintf(a.out, "requests      %d open%s\n", s.Backlog.Requests, oldest(s.Backlog.OldestRequest, s.Now))
 	fmt.Fprintf(a.out, "deliveries    %d owed, %d of them parked%s\n", s.Backlog.Deliveries, s.Backlog.Parked, oldest(s.Backlog.OldestDelivery, s.Now))
+	if s.ClockSuspect {
+		fmt.Fprintln(a.out, "clock         was set: until it has been steady for 10 minutes nothing resolves by itself, is deleted or is missed")
+	}
 }
 
 func oldest(at, now admin.Time) string {

@@ -14,12 +14,10 @@ import (
 	"bellcrank.example/core/route"
 )
 
-// quietBlock reads what silences and windows have in common. It reports false
-// if nothing is selected, or by mistake.
-func (l *loader) quietBlock(b *block) (route.Quiet, bool) {
+// quietBlock reads what silences and windows have in common.
+func (l *loader) quietBlock(b *block) route.Quiet {
 	q := route.Quiet{Name: b.kind + " " + b.labels[0]}
-	ok := b.matchOrWhen(&q.Match, &q.When)
-	if !ok {
+	if !b.matchOrWhen(&q.Match, &q.When) {
 		l.errorf(&b.at, "Nothing selected", "Add a match block; to hold everything back, write integration = \"*\" in it.")
 	}
 	b.text("author", &q.Author)
@@ -27,7 +25,7 @@ func (l *loader) quietBlock(b *block) (route.Quiet, bool) {
 	if strings.TrimSpace(q.Reason) == "" {
 		l.errorf(b.where("reason"), "No reason", "Whoever looks for a missing page wants to know why: add a reason.")
 	}
-	return q, ok
+	return q
 }
 
 // matchOrWhen reads a block's match block and its condition, and reports
@@ -41,7 +39,7 @@ func (b *block) matchOrWhen(match *route.Matcher, when *incidentCondition) bool 
 }
 
 func (l *loader) silence(b *block) {
-	q, _ := l.quietBlock(b)
+	q := l.quietBlock(b)
 	var from, to time.Time
 	read(b, "starts", cty.String, &from, parseTime(time.UTC))
 	if !b.has("ends") {
@@ -54,7 +52,7 @@ func (l *loader) silence(b *block) {
 }
 
 func (l *loader) window(b *block) {
-	q, _ := l.quietBlock(b)
+	q := l.quietBlock(b)
 	r := &route.Recurrence{Zone: time.UTC, To: 24 * 60}
 	read(b, "timezone", cty.String, &r.Zone, func(v cty.Value) (*time.Location, error) {
 		zone, err := time.LoadLocation(v.AsString())
