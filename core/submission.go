@@ -15,6 +15,9 @@ type Submission struct {
 	// it must be open with From of its events applied.
 	Insert bool
 	From   int
+	// Replay claims a request that was set aside or ignored, instead of an
+	// open one: nothing of it was applied.
+	Replay bool
 }
 
 // ErrNotClaimed says that a request isn't open any more, or that somebody else

@@ -72,6 +72,9 @@ type Config struct {
 	Plugins      func() []Plugin            // none if nil
 	Host         Host                       // orders to plugins answer 404 if nil
 	Tester       Tester                     // tests answer 404 if nil
+	// Replay adapts a stored request again and applies it in place; replays
+	// answer 404 if nil.
+	Replay func(ctx context.Context, r *core.Request) (core.Receipt, error)
 	// Scheduler makes silences; required.
 	Scheduler Scheduler
 	// Routes returns who hears of incidents, as configured now; required.
@@ -164,6 +167,7 @@ func Register(r fiber.Router, cfg Config) {
 	v1.Get("/audit", a.audit)
 	v1.Get("/requests", a.requests)
 	v1.Get("/requests/:id", a.request)
+	v1.Post("/requests/:id/replay", a.replay)
 	v1.Get("/deliveries", a.deliveries)
 	v1.Get("/deliveries/:id/attempts", a.attempts)
 }

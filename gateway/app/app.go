@@ -195,7 +195,7 @@ func (g *Gateway) openListeners(c *config.Config, token core.Secret) {
 		Token: token, Store: g.store, Version: g.cfg.Version, PublicURL: c.PublicURL,
 		Integrations: func() []*core.Integration { return g.current.Load().config.Integrations },
 		Destinations: func() []*core.Destination { return g.current.Load().config.Destinations },
-		Plugins:      g.pluginList, Host: pluginOrders{g}, Tester: tester{intake: g.intake, now: Now},
+		Plugins:      g.pluginList, Host: pluginOrders{g}, Replay: g.intake.Replay, Tester: tester{intake: g.intake, now: Now},
 		Scheduler: g.scheduler, Routes: g.routing.now.Load, Ask: g.intake.Ask, Ready: g.ready, Metrics: metrics,
 		Now: Now, Logger: g.log.With("part", "admin"),
 	})

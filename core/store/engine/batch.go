@@ -236,7 +236,7 @@ func (b *batch) gate() Gate {
 		r := s.Change.Request
 		switch {
 		case !s.Insert:
-			g.Claims = append(g.Claims, Claim{Request: r.ID, From: s.From})
+			g.Claims = append(g.Claims, Claim{Request: r.ID, From: s.From, Replay: s.Replay})
 			g.Slots = append(g.Slots, fallbackSlots(r)...)
 		case r.Delivery.ID != [16]byte{} && r.State != core.RequestRejected:
 			g.Deliveries = append(g.Deliveries, DeliveryClaim{r.Tenant, r.Integration, r.Delivery, r.ID})

@@ -162,6 +162,7 @@ type DeliveryClaim struct {
 type Claim struct {
 	Request core.ID
 	From    int
+	Replay  bool // the request must be quarantined or ignored instead of open
 }
 
 // Gated is the answer to a Gate.
