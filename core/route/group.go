@@ -62,8 +62,11 @@ func Grouper(groups []Group, integration string) func(*core.Event) core.GroupKey
 		in := core.NewIncident(e, &core.Request{Integration: integration}, time.Time{})
 		for i := range rules {
 			r := &rules[i]
-			if r.match.fails(in) == "" && r.holds(in) {
-				return core.NewGroupKey(r.Name, r.values(in), r.Window, r.Wait)
+			if r.match.fails(in) != "" || !r.holds(in) {
+				continue
+			}
+			if values, ok := r.values(in); ok {
+				return core.NewGroupKey(r.Name, values, r.Window, r.Wait)
 			}
 		}
 		return core.GroupKey{}
@@ -84,11 +87,14 @@ func (g *Group) holds(in *core.Incident) bool {
 // maxValues is how long the values of a group may be before they are cut.
 const maxValues = 200
 
-// values tells what the members of the incident's group share.
-func (g *Group) values(in *core.Incident) string {
-	pairs := make([]string, len(g.By))
+// values tells what the members of the incident's group share. It reports
+// false if that is nothing: what lacks all of the fields has nothing to do with
+// each other.
+func (g *Group) values(in *core.Incident) (string, bool) {
+	pairs, shared := make([]string, len(g.By)), false
 	for i, field := range g.By {
 		value := fieldOf(in, field)
+		shared = shared || value != ""
 		if value == "" || strings.ContainsAny(value, `,="`) {
 			value = strconv.Quote(value)
 		}
@@ -96,10 +102,10 @@ func (g *Group) values(in *core.Incident) string {
 	}
 	all := strings.Join(pairs, ", ")
 	if len(all) <= maxValues {
-		return all
+		return all, shared
 	}
 	hash := core.HashKey(all)
-	return strings.ToValidUTF8(all[:maxValues], "") + "… " + hex.EncodeToString(hash[:8])
+	return strings.ToValidUTF8(all[:maxValues], "") + "… " + hex.EncodeToString(hash[:8]), true
 }
 
 func fieldOf(in *core.Incident, field string) string {

@@ -25,7 +25,8 @@ func TestGrouper(t *testing.T) {
 		"labels and metadata": {sdk.Event{
 			Labels: map[string]string{"team": "x"}, Metadata: map[string]any{"host": map[string]any{"zone": "eu"}},
 		}, "rest: team=x, host.zone=eu"},
-		"what is missing is a value too": {sdk.Event{}, `rest: team="", host.zone=""`},
+		"one that is missing is a value": {sdk.Event{Labels: map[string]string{"team": "x"}}, `rest: team=x, host.zone=""`},
+		"nothing in common is no group":  {sdk.Event{}, ": "},
 		"values can't be taken for others": {sdk.Event{Labels: map[string]string{"team": "x, host.zone=eu"}},
 			`rest: team="x, host.zone=eu", host.zone=""`},
 	}
