@@ -65,7 +65,7 @@ var rooms = map[string][]string{
 
 	"core/pluginhost/*":    {"sdk", "sdk/serve", "go-plugin", "grpc"}, // plugins that its tests build
 	"core/destination":     {"core", "sdk", "core/destination/*"},
-	"core/destination/*":   {"core", "sdk", "core/destination/transport", "core/destination/wording", "core/destination/board"},
+	"core/destination/*":   {"core", "sdk", "core/destination/transport", "core/destination/wording", "core/destination/board", "core/destination/vendor"},
 	"core/store":           {"core", "sdk", "core/store/engine", "core/store/sqlite", "core/store/postgres", "core/intake", "core/dispatch", "core/health"},
 	"core/store/engine":    {"core", "sdk", "core/intake", "core/dispatch", "core/health"},
 	"core/store/sqlite":    {"core", "sdk", "core/store/engine", "core/intake", "core/dispatch", "core/health", "sqlite"},

@@ -17,6 +17,8 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"bellcrank.example/core/destination"
+	"bellcrank.example/core/destination/vendor"
+	"bellcrank.example/sdk"
 )
 
 // authority is a certificate that somebody may be told to trust.
@@ -60,8 +62,14 @@ func TestEveryDestinationTypeIsInTheExampleAndTheReference(t *testing.T) {
 			written(b.Body, b.Labels[0], have)
 		}
 	}
+	shared := section(t, string(page), "Texts")
+	for _, s := range sdk.SettingsOf[vendor.Common]() {
+		for _, kind := range destination.Types() {
+			have[kind.Name+".settings."+s.Name] = have["mattermost.settings."+s.Name] // once is enough
+		}
+	}
 	for _, kind := range destination.Types() {
-		part := section(t, string(page), kind.Name)
+		part := section(t, string(page), kind.Name) + shared
 		for _, s := range kind.Settings {
 			if !have[kind.Name+".settings."+s.Name] {
 				t.Errorf("setting %s of %s isn't in configs/destinations.hcl", s.Name, kind.Name)

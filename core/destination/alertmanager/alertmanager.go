@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"regexp"
@@ -20,8 +19,8 @@ import (
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/destination/transport"
+	"bellcrank.example/core/destination/vendor"
 	"bellcrank.example/core/destination/wording"
-	"bellcrank.example/sdk"
 )
 
 // Settings are what an operator writes in an Alertmanager destination's
@@ -30,34 +29,27 @@ type Settings struct {
 	URL           string            `json:"url" required:"true" doc:"Where the Alertmanager is, such as http://alertmanager:9093; of a cluster each member is a destination."`
 	Labels        map[string]string `json:"labels" doc:"Labels of every alert; above those of incidents."`
 	Authorization string            `json:"authorization" secret:"true" doc:"The Authorization header, if one is wanted."`
-	CA            string            `json:"ca" doc:"PEM certificates of the authorities to trust instead of the system's."`
-	wording.Texts
+	vendor.Common
 }
 
 // Sender posts to one Alertmanager.
-type Sender struct {
-	settings Settings
-	words    wording.Wording
-	client   *transport.Client
-}
+type Sender struct{ vendor.Sender[Settings] }
 
 // New checks the settings and returns a Sender.
 func New(cfg core.SenderConfig) (*Sender, error) {
-	settings, err := sdk.DecodeSettings[Settings](cfg.Settings)
-	if err != nil {
-		return nil, fmt.Errorf("alertmanager settings: %w", err)
-	}
-	if err := transport.CheckURL(settings.URL); err != nil {
-		return nil, err
-	}
-	if !httpguts.ValidHeaderFieldValue(settings.Authorization) {
-		return nil, errors.New("authorization has characters that a header can't carry")
-	}
-	client, err := transport.New(transport.Config{AllowedCIDRs: cfg.AllowedCIDRs, CA: settings.CA})
+	base, err := vendor.New[Settings]("alertmanager", cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &Sender{settings: settings, words: wording.New(cfg.Templates), client: client}, nil
+	return &Sender{base}, nil
+}
+
+// Check reports what keeps the settings from working.
+func (s Settings) Check() error {
+	if !httpguts.ValidHeaderFieldValue(s.Authorization) {
+		return errors.New("authorization has characters that a header can't carry")
+	}
+	return transport.CheckURL(s.URL)
 }
 
 // alert is what POST /api/v2/alerts takes a list of:
@@ -80,8 +72,8 @@ const staysOpen = 30 * 24 * time.Hour
 // request.
 func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
 	header := http.Header{}
-	if s.settings.Authorization != "" {
-		header["Authorization"] = []string{s.settings.Authorization}
+	if s.Settings.Authorization != "" {
+		header["Authorization"] = []string{s.Settings.Authorization}
 	}
 	now := s.alert(m)
 	alerts := []alert{now}
@@ -89,7 +81,7 @@ func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
 	if json.Unmarshal([]byte(m.Memory), &before) == nil && len(before) > 0 && !maps.Equal(before, now.Labels) {
 		alerts = append(alerts, alert{Labels: before, StartsAt: now.StartsAt, EndsAt: later(now.StartsAt, m.At.UTC())})
 	}
-	answer := s.client.Post(ctx, strings.TrimRight(s.settings.URL, "/")+"/api/v2/alerts", header, alerts).Answer
+	answer := s.Client.Post(ctx, strings.TrimRight(s.Settings.URL, "/")+"/api/v2/alerts", header, alerts).Answer
 	if class, _ := answer.Classify(m.Now); class == core.NoFault {
 		// A map of texts can't fail to encode.
 		memory, _ := json.Marshal(now.Labels)
@@ -101,7 +93,7 @@ func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
 func (s *Sender) alert(m core.Message) alert {
 	in := m.Incident
 	a := alert{Labels: s.labels(in), StartsAt: in.OpenedAt.UTC(), Annotations: map[string]string{
-		"summary": wording.Cut(s.words.TitleOr(m, ownTitle), 500), "description": wording.Cut(s.words.Text(m), 8000),
+		"summary": wording.Cut(s.Words.TitleOr(m, ownTitle), 500), "description": wording.Cut(s.Words.Text(m), 8000),
 	}}
 	a.EndsAt = m.At.Add(staysOpen).UTC()
 	if !in.Open() {
@@ -149,7 +141,7 @@ func (s *Sender) labels(in *core.Incident) map[string]string {
 	if in.Service != "" {
 		labels["service"] = wording.Cut(wording.Line(in.Service), 200)
 	}
-	for name, value := range s.settings.Labels {
+	for name, value := range s.Settings.Labels {
 		labels[labelName(name)] = value
 	}
 	maps.DeleteFunc(labels, func(name, value string) bool { return name == "" || value == "" })
@@ -166,6 +158,3 @@ func labelName(name string) string {
 	}
 	return name
 }
-
-// Close closes the connections that are kept.
-func (s *Sender) Close() { s.client.Close() }

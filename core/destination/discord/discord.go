@@ -15,8 +15,8 @@ import (
 	"bellcrank.example/core"
 	"bellcrank.example/core/destination/board"
 	"bellcrank.example/core/destination/transport"
+	"bellcrank.example/core/destination/vendor"
 	"bellcrank.example/core/destination/wording"
-	"bellcrank.example/sdk"
 )
 
 // Settings are what an operator writes in a Discord destination's settings.
@@ -24,48 +24,39 @@ type Settings struct {
 	URL      string   `json:"url" required:"true" secret:"true" doc:"The channel's webhook: https://discord.com/api/webhooks/ID/TOKEN."`
 	Mentions []string `json:"mentions" doc:"Who is called when an incident opens, reopens or escalates: here, everyone, user:ID or role:ID."`
 	board.Style
-	wording.Texts
+	vendor.Common
 }
-
-// patience is for the rest of an answer, which has the message's id.
-const patience = 5 * time.Second
 
 // Sender posts to one channel.
-type Sender struct {
-	settings Settings
-	words    wording.Wording
-	client   *transport.Client
-}
+type Sender struct{ vendor.Sender[Settings] }
 
 // New checks the settings and returns a Sender.
 func New(cfg core.SenderConfig) (*Sender, error) {
-	settings, err := sdk.DecodeSettings[Settings](cfg.Settings)
+	base, err := vendor.New[Settings]("discord", cfg)
 	if err != nil {
-		return nil, fmt.Errorf("discord settings: %w", err)
-	}
-	if err := transport.CheckURL(settings.URL); err != nil {
 		return nil, err
 	}
-	for _, who := range settings.Mentions {
+	return &Sender{base}, nil
+}
+
+// Check reports what keeps the settings from working.
+func (s Settings) Check() error {
+	for _, who := range s.Mentions {
 		if mention(who) == "" {
-			return nil, fmt.Errorf("mentions: %q is neither here, everyone, user:ID nor role:ID", who)
+			return fmt.Errorf("mentions: %q is neither here, everyone, user:ID nor role:ID", who)
 		}
 	}
-	client, err := transport.New(transport.Config{AllowedCIDRs: cfg.AllowedCIDRs, Patience: patience})
-	if err != nil {
-		return nil, err
-	}
-	return &Sender{settings: settings, words: wording.New(cfg.Templates), client: client}, nil
+	return transport.CheckURL(s.URL)
 }
 
 // Send posts, or updates and notes, once.
 func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
-	return s.settings.Style.Send(ctx, s, m)
+	return s.Settings.Style.Send(ctx, s, m)
 }
 
 // Post writes the incident's message and remembers its id.
 func (s *Sender) Post(ctx context.Context, m core.Message) core.Answer {
-	reply := s.client.Post(ctx, s.at("", "wait=true"), nil, s.message(m, true))
+	reply := s.Client.Post(ctx, s.at("", "wait=true"), nil, s.message(m, true))
 	var made struct {
 		ID string `json:"id"`
 	}
@@ -77,7 +68,7 @@ func (s *Sender) Post(ctx context.Context, m core.Message) core.Answer {
 
 // Update brings it up to date.
 func (s *Sender) Update(ctx context.Context, m core.Message) core.Answer {
-	answer := s.client.Send(ctx, http.MethodPatch, s.at("/messages/"+m.Memory, ""), nil, s.message(m, false)).Answer
+	answer := s.Client.Send(ctx, http.MethodPatch, s.at("/messages/"+m.Memory, ""), nil, s.message(m, false)).Answer
 	if answer.Status == http.StatusNotFound && strings.Contains(answer.Snippet, unknownMessage) {
 		answer.Err = board.ErrGone
 	}
@@ -90,14 +81,14 @@ const unknownMessage = "10008"
 
 // Note tells of the change in a message of one line.
 func (s *Sender) Note(ctx context.Context, m core.Message) core.Answer {
-	return s.client.Post(ctx, s.at("", ""), nil, s.note(m)).Answer
+	return s.Client.Post(ctx, s.at("", ""), nil, s.note(m)).Answer
 }
 
 // at returns the webhook's URL with a path and a query behind it. A thread that
 // the operator has named in the URL's query stays.
 func (s *Sender) at(path, query string) string {
 	// It has been parsed before.
-	u, _ := url.Parse(s.settings.URL)
+	u, _ := url.Parse(s.Settings.URL)
 	u.Path = strings.TrimRight(u.Path, "/") + path
 	u.RawPath = ""
 	if u.RawQuery != "" && query != "" {
@@ -148,7 +139,7 @@ const (
 
 func (s *Sender) message(m core.Message, fresh bool) message {
 	e := embed{
-		Title: escape(s.words.Title(m), maxTitle), Description: escape(s.words.Text(m), maxDescription),
+		Title: escape(s.Words.Title(m), maxTitle), Description: escape(s.Words.Text(m), maxDescription),
 		Color: wording.Colour(m.Incident), Timestamp: m.At.UTC(), URL: m.IncidentURL,
 	}
 	for _, f := range wording.Facts(m.Incident) {
@@ -167,7 +158,7 @@ func (s *Sender) message(m core.Message, fresh bool) message {
 func (s *Sender) note(m core.Message) message {
 	to := message{Mentions: allowed{Parse: []string{}}}
 	s.call(m, &to)
-	to.Content = strings.TrimSpace(to.Content + " " + escape(s.words.Title(m), 1000))
+	to.Content = strings.TrimSpace(to.Content + " " + escape(s.Words.Title(m), 1000))
 	return to
 }
 
@@ -212,7 +203,7 @@ func (s *Sender) call(m core.Message, to *message) {
 		return
 	}
 	var all []string
-	for _, who := range s.settings.Mentions {
+	for _, who := range s.Settings.Mentions {
 		all = append(all, mention(who))
 		kind, id, _ := strings.Cut(who, ":")
 		switch kind {
@@ -226,6 +217,3 @@ func (s *Sender) call(m core.Message, to *message) {
 	}
 	to.Content = strings.Join(all, " ")
 }
-
-// Close closes the connections that are kept.
-func (s *Sender) Close() { s.client.Close() }

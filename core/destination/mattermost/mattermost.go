@@ -10,8 +10,8 @@ import (
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/destination/transport"
+	"bellcrank.example/core/destination/vendor"
 	"bellcrank.example/core/destination/wording"
-	"bellcrank.example/sdk"
 )
 
 // Settings are what an operator writes in a Mattermost destination's settings.
@@ -20,39 +20,32 @@ type Settings struct {
 	Channel  string   `json:"channel" doc:"Another channel than the webhook's own, if it may post there: its name, or @ and a user's."`
 	Username string   `json:"username" doc:"Who seems to write, where the server allows that."`
 	Mentions []string `json:"mentions" doc:"Who is called when an incident opens, reopens or escalates: here, channel, all, or names of users and groups."`
-	CA       string   `json:"ca" doc:"PEM certificates of the authorities to trust instead of the system's."`
-	wording.Texts
+	vendor.Common
 }
 
 // Sender posts to one webhook.
-type Sender struct {
-	settings Settings
-	words    wording.Wording
-	client   *transport.Client
-}
+type Sender struct{ vendor.Sender[Settings] }
 
 // name is how users and groups may be called.
 var name = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
 // New checks the settings and returns a Sender.
 func New(cfg core.SenderConfig) (*Sender, error) {
-	settings, err := sdk.DecodeSettings[Settings](cfg.Settings)
+	base, err := vendor.New[Settings]("mattermost", cfg)
 	if err != nil {
-		return nil, fmt.Errorf("mattermost settings: %w", err)
-	}
-	if err := transport.CheckURL(settings.URL); err != nil {
 		return nil, err
 	}
-	for _, who := range settings.Mentions {
+	return &Sender{base}, nil
+}
+
+// Check reports what keeps the settings from working.
+func (s Settings) Check() error {
+	for _, who := range s.Mentions {
 		if !name.MatchString(who) {
-			return nil, fmt.Errorf("mentions: %q is no name; write it without @", who)
+			return fmt.Errorf("mentions: %q is no name; write it without @", who)
 		}
 	}
-	client, err := transport.New(transport.Config{AllowedCIDRs: cfg.AllowedCIDRs, CA: settings.CA})
-	if err != nil {
-		return nil, err
-	}
-	return &Sender{settings: settings, words: wording.New(cfg.Templates), client: client}, nil
+	return transport.CheckURL(s.URL)
 }
 
 // message is what an incoming webhook takes:
@@ -89,19 +82,19 @@ const (
 
 // Send posts once.
 func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
-	return s.client.Post(ctx, s.settings.URL, nil, s.message(m)).Answer
+	return s.Client.Post(ctx, s.Settings.URL, nil, s.message(m)).Answer
 }
 
 func (s *Sender) message(m core.Message) message {
-	title := escape(s.words.Title(m), maxTitle)
+	title := escape(s.Words.Title(m), maxTitle)
 	a := attachment{
 		Fallback: title, Color: fmt.Sprintf("#%06x", wording.Colour(m.Incident)), Title: title, Link: m.IncidentURL,
-		Text: strings.TrimSpace(escape(s.words.Text(m), maxText) + "\n\n" + links(m)),
+		Text: strings.TrimSpace(escape(s.Words.Text(m), maxText) + "\n\n" + links(m)),
 	}
 	for _, f := range wording.Facts(m.Incident) {
 		a.Fields = append(a.Fields, field{Short: len(f.Value) < 40, Title: f.Name, Value: escape(f.Value, maxValue)})
 	}
-	return message{Channel: s.settings.Channel, Username: s.settings.Username, Text: s.called(m), Attachments: []attachment{a}}
+	return message{Channel: s.Settings.Channel, Username: s.Settings.Username, Text: s.called(m), Attachments: []attachment{a}}
 }
 
 func escape(text string, n int) string { return wording.Markdown().Escape(text, n) }
@@ -122,11 +115,8 @@ func (s *Sender) called(m core.Message) string {
 		return ""
 	}
 	var all []string
-	for _, who := range s.settings.Mentions {
+	for _, who := range s.Settings.Mentions {
 		all = append(all, "@"+who)
 	}
 	return strings.Join(all, " ")
 }
-
-// Close closes the connections that are kept.
-func (s *Sender) Close() { s.client.Close() }

@@ -14,6 +14,7 @@ import (
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/destination/transport"
+	"bellcrank.example/core/destination/vendor"
 	"bellcrank.example/core/destination/wording"
 	"bellcrank.example/sdk"
 )
@@ -25,35 +26,25 @@ type Settings struct {
 	Responders []string          `json:"responders" doc:"Who is responsible, unless the integration says so: team:NAME, user:NAME, escalation:NAME or schedule:NAME."`
 	Tags       []string          `json:"tags" doc:"Tags of every alert."`
 	Priorities map[string]string `json:"priorities" doc:"Opsgenie's priority for each of our severities; by default P1 to P5."`
-	wording.Texts
+	vendor.Common
 }
 
 // Sender hands alerts to one integration.
-type Sender struct {
-	settings Settings
-	words    wording.Wording
-	client   *transport.Client
-}
+type Sender struct{ vendor.Sender[Settings] }
 
 var responder = regexp.MustCompile(`^(team|user|escalation|schedule):(.+)$`)
 
 // New checks the settings and returns a Sender.
 func New(cfg core.SenderConfig) (*Sender, error) {
-	settings, err := sdk.DecodeSettings[Settings](cfg.Settings)
-	if err != nil {
-		return nil, fmt.Errorf("opsgenie settings: %w", err)
-	}
-	if err := settings.check(); err != nil {
-		return nil, err
-	}
-	client, err := transport.New(transport.Config{AllowedCIDRs: cfg.AllowedCIDRs})
+	base, err := vendor.New[Settings]("opsgenie", cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &Sender{settings: settings, words: wording.New(cfg.Templates), client: client}, nil
+	return &Sender{base}, nil
 }
 
-func (s Settings) check() error {
+// Check reports what keeps the settings from working.
+func (s Settings) Check() error {
 	if strings.TrimSpace(s.APIKey) == "" {
 		return errors.New("api_key must not be empty")
 	}
@@ -113,10 +104,10 @@ type call struct {
 // twice. Creating an alert that there is already only counts, so what has
 // changed is told beside it.
 func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
-	header := http.Header{"Authorization": {"GenieKey " + s.settings.APIKey}}
+	header := http.Header{"Authorization": {"GenieKey " + s.Settings.APIKey}}
 	var answer core.Answer
 	for _, c := range s.calls(m) {
-		answer = s.client.Send(ctx, c.method, strings.TrimRight(s.settings.URL, "/")+c.path, header, c.body).Answer
+		answer = s.Client.Send(ctx, c.method, strings.TrimRight(s.Settings.URL, "/")+c.path, header, c.body).Answer
 		if class, _ := answer.Classify(m.Now); class != core.NoFault {
 			return answer
 		}
@@ -127,7 +118,7 @@ func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
 func (s *Sender) calls(m core.Message) []call {
 	alias := url.PathEscape(wording.IncidentKey(m.Incident))
 	at := func(what string) string { return "/v2/alerts/" + alias + "/" + what + "?identifierType=alias" }
-	told := change{Source: source, Note: wording.Cut(s.words.Title(m), 500)}
+	told := change{Source: source, Note: wording.Cut(s.Words.Title(m), 500)}
 	create := call{http.MethodPost, "/v2/alerts", s.alert(m)}
 	acknowledge := call{http.MethodPost, at("acknowledge"), told}
 	switch {
@@ -150,8 +141,8 @@ func (s *Sender) calls(m core.Message) []call {
 func (s *Sender) alert(m core.Message) alert {
 	in := m.Incident
 	a := alert{
-		Message: wording.Cut(s.words.Title(m), maxMessage), Alias: wording.IncidentKey(in),
-		Description: wording.Cut(s.words.Text(m), maxDescription-3000), Tags: s.settings.Tags, Details: wording.Details(in),
+		Message: wording.Cut(s.Words.Title(m), maxMessage), Alias: wording.IncidentKey(in),
+		Description: wording.Cut(s.Words.Text(m), maxDescription-3000), Tags: s.Settings.Tags, Details: wording.Details(in),
 		Entity: wording.Cut(wording.Line(cmp.Or(in.Service, in.Integration)), 500), Source: source, Priority: s.priority(in.Severity),
 	}
 	for _, l := range wording.Links(m) {
@@ -160,7 +151,7 @@ func (s *Sender) alert(m core.Message) alert {
 		}
 	}
 	a.Description = strings.TrimSpace(a.Description)
-	for _, who := range s.settings.Responders {
+	for _, who := range s.Settings.Responders {
 		kind, name, _ := strings.Cut(who, ":")
 		if kind == "user" {
 			a.Responders = append(a.Responders, party{Type: kind, Username: name})
@@ -178,8 +169,5 @@ func (s *Sender) priority(of sdk.Severity) string {
 			usual = fmt.Sprintf("P%d", i+1)
 		}
 	}
-	return wording.Words(s.settings.Priorities).For(of, usual)
+	return wording.Words(s.Settings.Priorities).For(of, usual)
 }
-
-// Close closes the connections that are kept.
-func (s *Sender) Close() { s.client.Close() }

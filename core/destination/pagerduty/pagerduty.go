@@ -14,6 +14,7 @@ import (
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/destination/transport"
+	"bellcrank.example/core/destination/vendor"
 	"bellcrank.example/core/destination/wording"
 	"bellcrank.example/sdk"
 )
@@ -23,36 +24,30 @@ type Settings struct {
 	RoutingKey string            `json:"routing_key" required:"true" secret:"true" doc:"The integration key of a service's Events API v2 integration."`
 	Severities map[string]string `json:"severities" doc:"PagerDuty's word for each of ours; by default Critical is critical, High error, Medium warning, Low and Pre-emptive info."`
 	URL        string            `json:"url" default:"https://events.pagerduty.com/v2/enqueue" doc:"Where events go; accounts of the EU have https://events.eu.pagerduty.com/v2/enqueue."`
-	wording.Texts
+	vendor.Common
 }
 
 // Sender sends events to one integration.
-type Sender struct {
-	settings Settings
-	words    wording.Wording
-	client   *transport.Client
-}
+type Sender struct{ vendor.Sender[Settings] }
 
 // New checks the settings and returns a Sender.
 func New(cfg core.SenderConfig) (*Sender, error) {
-	settings, err := sdk.DecodeSettings[Settings](cfg.Settings)
-	if err != nil {
-		return nil, fmt.Errorf("pagerduty settings: %w", err)
-	}
-	if strings.TrimSpace(settings.RoutingKey) == "" {
-		return nil, errors.New("routing_key must not be empty")
-	}
-	if err := transport.CheckURL(settings.URL); err != nil {
-		return nil, err
-	}
-	if err := wording.Words(settings.Severities).Check("critical", "error", "warning", "info"); err != nil {
-		return nil, fmt.Errorf("severities: %w", err)
-	}
-	client, err := transport.New(transport.Config{AllowedCIDRs: cfg.AllowedCIDRs})
+	base, err := vendor.New[Settings]("pagerduty", cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &Sender{settings: settings, words: wording.New(cfg.Templates), client: client}, nil
+	return &Sender{base}, nil
+}
+
+// Check reports what keeps the settings from working.
+func (s Settings) Check() error {
+	if strings.TrimSpace(s.RoutingKey) == "" {
+		return errors.New("routing_key must not be empty")
+	}
+	if err := wording.Words(s.Severities).Check("critical", "error", "warning", "info"); err != nil {
+		return fmt.Errorf("severities: %w", err)
+	}
+	return transport.CheckURL(s.URL)
 }
 
 // event is what the API takes:
@@ -112,17 +107,17 @@ func actions(m core.Message) []string {
 
 func (s *Sender) event(m core.Message, action string) event {
 	in := m.Incident
-	e := event{RoutingKey: s.settings.RoutingKey, Action: action, DedupKey: wording.IncidentKey(in)}
+	e := event{RoutingKey: s.Settings.RoutingKey, Action: action, DedupKey: wording.IncidentKey(in)}
 	if action != "trigger" {
 		return e
 	}
 	details := wording.Details(in)
-	if text := s.words.Text(m); text != "" {
+	if text := s.Words.Text(m); text != "" {
 		details["description"] = wording.Cut(text, 4000)
 	}
 	e.Client, e.ClientURL = "Bellcrank", m.IncidentURL
 	e.Payload = &payload{
-		Summary: wording.Cut(s.words.Title(m), maxSummary), Severity: s.severity(in.Severity), Timestamp: in.OpenedAt.UTC(),
+		Summary: wording.Cut(s.Words.Title(m), maxSummary), Severity: s.severity(in.Severity), Timestamp: in.OpenedAt.UTC(),
 		Source:    wording.Cut(wording.Line(cmp.Or(in.Service, in.Integration, "bellcrank")), 200),
 		Component: wording.Cut(wording.Line(in.Service), 200), Group: in.Integration, Details: details,
 	}
@@ -144,18 +139,15 @@ func (s *Sender) severity(of sdk.Severity) string {
 	case sdk.Low, sdk.PreEmptive:
 		usual = "info"
 	}
-	return wording.Words(s.settings.Severities).For(of, usual)
+	return wording.Words(s.Settings.Severities).For(of, usual)
 }
 
 // send posts one event. PagerDuty answers 400 for a key that it doesn't know
 // as for an event that it dislikes; only the words differ.
 func (s *Sender) send(ctx context.Context, e event) core.Answer {
-	answer := s.client.Post(ctx, s.settings.URL, nil, e).Answer
+	answer := s.Client.Post(ctx, s.Settings.URL, nil, e).Answer
 	if answer.Status == http.StatusBadRequest && strings.Contains(strings.ToLower(answer.Snippet), "routing_key") {
 		answer.Fault, answer.Err = core.DestinationFault, errors.New("PagerDuty doesn't take the routing key")
 	}
 	return answer
 }
-
-// Close closes the connections that are kept.
-func (s *Sender) Close() { s.client.Close() }

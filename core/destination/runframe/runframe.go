@@ -14,15 +14,14 @@ import (
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/destination/transport"
+	"bellcrank.example/core/destination/vendor"
 	"bellcrank.example/core/destination/wording"
-	"bellcrank.example/sdk"
 )
 
 // Settings are what an operator writes in a Runframe destination's settings.
 type Settings struct {
 	URL string `json:"url" required:"true" secret:"true" doc:"The webhook with its routing key: https://api.runframe.io/webhooks/KEY."`
-	CA  string `json:"ca" doc:"PEM certificates of the authorities to trust instead of the system's."`
-	wording.Texts
+	vendor.Common
 }
 
 // Events are the kinds that Runframe can take: it opens an incident for
@@ -30,27 +29,19 @@ type Settings struct {
 func Events() []core.Kind { return []core.Kind{core.Created, core.Reopened} }
 
 // Sender posts to one routing key.
-type Sender struct {
-	url    string
-	words  wording.Wording
-	client *transport.Client
-}
+type Sender struct{ vendor.Sender[Settings] }
 
 // New checks the settings and returns a Sender.
 func New(cfg core.SenderConfig) (*Sender, error) {
-	settings, err := sdk.DecodeSettings[Settings](cfg.Settings)
-	if err != nil {
-		return nil, fmt.Errorf("runframe settings: %w", err)
-	}
-	if err := transport.CheckURL(settings.URL); err != nil {
-		return nil, err
-	}
-	client, err := transport.New(transport.Config{AllowedCIDRs: cfg.AllowedCIDRs, CA: settings.CA})
+	base, err := vendor.New[Settings]("runframe", cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &Sender{url: settings.URL, words: wording.New(cfg.Templates), client: client}, nil
+	return &Sender{base}, nil
 }
+
+// Check reports what keeps the settings from working.
+func (s Settings) Check() error { return transport.CheckURL(s.URL) }
 
 // payload is the published body. What follows customer_impact are custom
 // fields: Runframe keeps them for reference, another gateway acts on status
@@ -72,7 +63,7 @@ type payload struct {
 // Send posts once. The title is the incident's own: the other side has a
 // number and a list of its own.
 func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
-	reply := s.client.Post(ctx, s.url, nil, s.payload(m))
+	reply := s.Client.Post(ctx, s.Settings.URL, nil, s.payload(m))
 	var said struct {
 		Success *bool `json:"success"`
 		Error   struct {
@@ -95,7 +86,7 @@ func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
 func (s *Sender) payload(m core.Message) payload {
 	in := m.Incident
 	p := payload{
-		Title: wording.Cut(s.words.TitleOr(m, ownTitle), 500), Description: wording.Cut(s.words.Text(m), 8000), Severity: string(in.Severity),
+		Title: wording.Cut(s.Words.TitleOr(m, ownTitle), 500), Description: wording.Cut(s.Words.Text(m), 8000), Severity: string(in.Severity),
 		Service: wording.Cut(in.Service, 200), Impact: in.Impact, Status: status(in), DedupKey: wording.IncidentKey(in),
 		Integration: in.Integration, Labels: map[string]string{},
 	}
@@ -123,6 +114,3 @@ func status(in *core.Incident) string {
 	}
 	return "triggered"
 }
-
-// Close closes the connections that are kept.
-func (s *Sender) Close() { s.client.Close() }

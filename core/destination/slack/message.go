@@ -50,7 +50,7 @@ const (
 // message makes the incident's message. Whoever is to be called is called only
 // in a message that is new: an update notifies nobody.
 func (s *Sender) message(m core.Message, fresh bool) message {
-	top := "*" + escaped(s.words.Title(m), maxTop) + "*"
+	top := "*" + escaped(s.Words.Title(m), maxTop) + "*"
 	if called := s.called(m); fresh && called != "" {
 		top = called + " " + top
 	}
@@ -62,7 +62,7 @@ func (s *Sender) message(m core.Message, fresh bool) message {
 // note makes what goes into the thread: one line. An escalation and a return
 // are shown to the channel as well, as they call people.
 func (s *Sender) note(m core.Message) message {
-	line := escaped(s.words.Title(m), maxTop)
+	line := escaped(s.Words.Title(m), maxTop)
 	called := s.called(m)
 	if called != "" {
 		line = called + " " + line
@@ -74,7 +74,7 @@ func (s *Sender) note(m core.Message) message {
 
 func (s *Sender) blocks(m core.Message) []block {
 	var blocks []block
-	if body := s.words.Text(m); body != "" {
+	if body := s.Words.Text(m); body != "" {
 		blocks = append(blocks, block{Type: "section", Text: mrkdwn(escaped(body, maxSection))})
 	}
 	facts := block{Type: "section"}
@@ -116,7 +116,7 @@ func (s *Sender) called(m core.Message) string {
 		return ""
 	}
 	var all []string
-	for _, who := range s.settings.Mentions {
+	for _, who := range s.Settings.Mentions {
 		all = append(all, mention(who))
 	}
 	return strings.Join(all, " ")

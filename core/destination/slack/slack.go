@@ -12,13 +12,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/destination/board"
 	"bellcrank.example/core/destination/transport"
+	"bellcrank.example/core/destination/vendor"
 	"bellcrank.example/core/destination/wording"
-	"bellcrank.example/sdk"
 )
 
 // Settings are what an operator writes in a Slack destination's settings.
@@ -29,37 +28,23 @@ type Settings struct {
 	Mentions []string `json:"mentions" doc:"Who is called when an incident opens, reopens or escalates: here, channel, or ids of users (U…, W…) and user groups (S…)."`
 	APIURL   string   `json:"api_url" default:"https://slack.com/api" doc:"Where the API is; GovSlack has one of its own."`
 	board.Style
-	wording.Texts
+	vendor.Common
 }
-
-// patience is for the rest of an answer: with a bot's token it says there what
-// came of the call.
-const patience = 5 * time.Second
 
 // Sender posts to one channel.
-type Sender struct {
-	settings Settings
-	words    wording.Wording
-	client   *transport.Client
-}
+type Sender struct{ vendor.Sender[Settings] }
 
 // New checks the settings and returns a Sender.
 func New(cfg core.SenderConfig) (*Sender, error) {
-	settings, err := sdk.DecodeSettings[Settings](cfg.Settings)
-	if err != nil {
-		return nil, fmt.Errorf("slack settings: %w", err)
-	}
-	if err := settings.check(); err != nil {
-		return nil, err
-	}
-	client, err := transport.New(transport.Config{AllowedCIDRs: cfg.AllowedCIDRs, Patience: patience})
+	base, err := vendor.New[Settings]("slack", cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &Sender{settings: settings, words: wording.New(cfg.Templates), client: client}, nil
+	return &Sender{base}, nil
 }
 
-func (s Settings) check() error {
+// Check reports what keeps the settings from working.
+func (s Settings) Check() error {
 	switch {
 	case s.URL == "" && s.Token == "":
 		return errors.New("url or token is required: an incoming webhook's, or a bot's with its channel")
@@ -86,10 +71,10 @@ func (s Settings) check() error {
 
 // Send posts, or updates and notes in the thread, once.
 func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
-	if s.settings.URL != "" {
-		return s.client.Post(ctx, s.settings.URL, nil, s.message(m, true)).Answer
+	if s.Settings.URL != "" {
+		return s.Client.Post(ctx, s.Settings.URL, nil, s.message(m, true)).Answer
 	}
-	return s.settings.Style.Send(ctx, bot{s}, m)
+	return s.Settings.Style.Send(ctx, bot{s}, m)
 }
 
 // bot is what a token can do.
@@ -98,7 +83,7 @@ type bot struct{ *Sender }
 // Post writes the incident's own message and remembers where it is.
 func (b bot) Post(ctx context.Context, m core.Message) core.Answer {
 	body := b.message(m, true)
-	body.Channel = b.settings.Channel
+	body.Channel = b.Settings.Channel
 	answer, at := b.call(ctx, "chat.postMessage", body)
 	if at.TS != "" {
 		answer.Remember = at.Channel + " " + at.TS
@@ -132,8 +117,8 @@ type place struct {
 // https://docs.slack.dev/apis/web-api/; the words of its errors are those of
 // https://docs.slack.dev/reference/methods/chat.postMessage.
 func (s *Sender) call(ctx context.Context, method string, body message) (core.Answer, place) {
-	header := http.Header{"Authorization": {"Bearer " + s.settings.Token}}
-	reply := s.client.Post(ctx, strings.TrimRight(s.settings.APIURL, "/")+"/"+method, header, body)
+	header := http.Header{"Authorization": {"Bearer " + s.Settings.Token}}
+	reply := s.Client.Post(ctx, strings.TrimRight(s.Settings.APIURL, "/")+"/"+method, header, body)
 	if reply.Err != nil || reply.Status != http.StatusOK {
 		return reply.Answer, place{}
 	}
@@ -171,6 +156,3 @@ func fault(word string) core.FaultClass {
 	}
 	return core.DestinationFault
 }
-
-// Close closes the connections that are kept.
-func (s *Sender) Close() { s.client.Close() }

@@ -5,12 +5,12 @@ package teams
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/destination/transport"
+	"bellcrank.example/core/destination/vendor"
 	"bellcrank.example/core/destination/wording"
 	"bellcrank.example/sdk"
 )
@@ -18,31 +18,23 @@ import (
 // Settings are what an operator writes in a Teams destination's settings.
 type Settings struct {
 	URL string `json:"url" required:"true" secret:"true" doc:"The URL of a workflow that begins with \"When a Teams webhook request is received\"."`
-	wording.Texts
+	vendor.Common
 }
 
 // Sender posts to one workflow.
-type Sender struct {
-	url    string
-	words  wording.Wording
-	client *transport.Client
-}
+type Sender struct{ vendor.Sender[Settings] }
 
 // New checks the settings and returns a Sender.
 func New(cfg core.SenderConfig) (*Sender, error) {
-	settings, err := sdk.DecodeSettings[Settings](cfg.Settings)
-	if err != nil {
-		return nil, fmt.Errorf("teams settings: %w", err)
-	}
-	if err := transport.CheckURL(settings.URL); err != nil {
-		return nil, err
-	}
-	client, err := transport.New(transport.Config{AllowedCIDRs: cfg.AllowedCIDRs})
+	base, err := vendor.New[Settings]("teams", cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &Sender{url: settings.URL, words: wording.New(cfg.Templates), client: client}, nil
+	return &Sender{base}, nil
 }
+
+// Check reports what keeps the settings from working.
+func (s Settings) Check() error { return transport.CheckURL(s.URL) }
 
 // message wraps a card as the workflow wants it; 28 KiB altogether.
 type message struct {
@@ -97,7 +89,7 @@ const (
 
 // Send posts once.
 func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
-	return judged(s.client.Post(ctx, s.url, nil, s.message(m)).Answer)
+	return judged(s.Client.Post(ctx, s.Settings.URL, nil, s.message(m)).Answer)
 }
 
 // judged reads what the webhooks of older connectors say in a 200: the status
@@ -122,11 +114,11 @@ func (s *Sender) message(m core.Message) message {
 		Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Type: "AdaptiveCard", Version: "1.4",
 		Teams: map[string]any{"width": "Full"},
 		Body: []element{{
-			Type: "TextBlock", Text: escape(s.words.Title(m), maxTitle), Size: "Large", Weight: "Bolder", Wrap: true,
+			Type: "TextBlock", Text: escape(s.Words.Title(m), maxTitle), Size: "Large", Weight: "Bolder", Wrap: true,
 			Color: colour(m.Incident),
 		}},
 	}
-	if body := s.words.Text(m); body != "" {
+	if body := s.Words.Text(m); body != "" {
 		// A card takes two line ends for one.
 		c.Body = append(c.Body, element{Type: "TextBlock", Text: strings.ReplaceAll(escape(body, maxText), "\n", "\n\n"), Wrap: true})
 	}
@@ -157,6 +149,3 @@ func colour(in *core.Incident) string {
 	}
 	return "Accent"
 }
-
-// Close closes the connections that are kept.
-func (s *Sender) Close() { s.client.Close() }

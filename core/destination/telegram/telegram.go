@@ -11,13 +11,12 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/destination/board"
 	"bellcrank.example/core/destination/transport"
+	"bellcrank.example/core/destination/vendor"
 	"bellcrank.example/core/destination/wording"
-	"bellcrank.example/sdk"
 )
 
 // Settings are what an operator writes in a Telegram destination's settings.
@@ -27,18 +26,11 @@ type Settings struct {
 	Topic  int64  `json:"topic" doc:"The id of a topic in the chat; without it, the chat itself."`
 	APIURL string `json:"api_url" default:"https://api.telegram.org" doc:"Where the Bot API is; some run a server of their own."`
 	board.Style
-	wording.Texts
+	vendor.Common
 }
-
-// patience is for the rest of an answer: it says there what came of the call.
-const patience = 5 * time.Second
 
 // Sender writes into one chat.
-type Sender struct {
-	settings Settings
-	words    wording.Wording
-	client   *transport.Client
-}
+type Sender struct{ vendor.Sender[Settings] }
 
 var (
 	tokenForm = regexp.MustCompile(`^[A-Za-z0-9:_-]+$`)
@@ -47,23 +39,25 @@ var (
 
 // New checks the settings and returns a Sender.
 func New(cfg core.SenderConfig) (*Sender, error) {
-	settings, err := sdk.DecodeSettings[Settings](cfg.Settings)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("telegram settings: %w", err)
-	case !tokenForm.MatchString(settings.Token): // it becomes part of a URL
-		return nil, errors.New("token is no bot's: it has letters, digits, :, _ and -")
-	case !chatForm.MatchString(settings.Chat):
-		return nil, fmt.Errorf("chat %q is neither an id nor an @name", settings.Chat)
-	}
-	if err := transport.CheckURL(settings.APIURL); err != nil {
-		return nil, fmt.Errorf("api_%w", err)
-	}
-	client, err := transport.New(transport.Config{AllowedCIDRs: cfg.AllowedCIDRs, Patience: patience})
+	base, err := vendor.New[Settings]("telegram", cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &Sender{settings: settings, words: wording.New(cfg.Templates), client: client}, nil
+	return &Sender{base}, nil
+}
+
+// Check reports what keeps the settings from working.
+func (s Settings) Check() error {
+	switch {
+	case !tokenForm.MatchString(s.Token): // it becomes part of a URL
+		return errors.New("token is no bot's: it has letters, digits, :, _ and -")
+	case !chatForm.MatchString(s.Chat):
+		return fmt.Errorf("chat %q is neither an id nor an @name", s.Chat)
+	}
+	if err := transport.CheckURL(s.APIURL); err != nil {
+		return fmt.Errorf("api_%w", err)
+	}
+	return nil
 }
 
 // message is what sendMessage and editMessageText take:
@@ -99,7 +93,7 @@ const (
 
 // Send posts, or updates and replies, once.
 func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
-	return s.settings.Style.Send(ctx, s, m)
+	return s.Settings.Style.Send(ctx, s, m)
 }
 
 // Post writes the incident's message and remembers its id.
@@ -128,7 +122,7 @@ func (s *Sender) Update(ctx context.Context, m core.Message) core.Answer {
 
 // Note replies to it in one line.
 func (s *Sender) Note(ctx context.Context, m core.Message) core.Answer {
-	body := s.body(escape(s.words.Title(m), maxTitle))
+	body := s.body(escape(s.Words.Title(m), maxTitle))
 	body.Reply = &replyTo{ID: id(m), AllowWithout: true}
 	body.Silent = m.Kind == core.AckedKind || m.Kind == core.Updated
 	answer, _ := s.call(ctx, "sendMessage", body)
@@ -145,12 +139,12 @@ func id(m core.Message) int64 {
 }
 
 func (s *Sender) body(text string) message {
-	return message{Chat: s.settings.Chat, Topic: s.settings.Topic, Text: text, ParseMode: "HTML", Preview: preview{Disabled: true}}
+	return message{Chat: s.Settings.Chat, Topic: s.Settings.Topic, Text: text, ParseMode: "HTML", Preview: preview{Disabled: true}}
 }
 
 func (s *Sender) message(m core.Message) message {
-	parts := []string{"<b>" + escape(s.words.Title(m), maxTitle) + "</b>"}
-	if text := s.words.Text(m); text != "" {
+	parts := []string{"<b>" + escape(s.Words.Title(m), maxTitle) + "</b>"}
+	if text := s.Words.Text(m); text != "" {
 		parts = append(parts, escape(text, maxText))
 	}
 	var facts []string
@@ -183,8 +177,8 @@ func links(m core.Message) string {
 // call calls a method of the Bot API and returns the id of the message that it
 // made or changed.
 func (s *Sender) call(ctx context.Context, method string, body message) (core.Answer, int64) {
-	url := strings.TrimRight(s.settings.APIURL, "/") + "/bot" + s.settings.Token + "/" + method
-	reply := s.client.Post(ctx, url, nil, body)
+	url := strings.TrimRight(s.Settings.APIURL, "/") + "/bot" + s.Settings.Token + "/" + method
+	reply := s.Client.Post(ctx, url, nil, body)
 	var said struct {
 		OK          bool   `json:"ok"`
 		Description string `json:"description"`
@@ -228,6 +222,3 @@ func fault(status int, description string) core.FaultClass {
 	}
 	return core.NoFault
 }
-
-// Close closes the connections that are kept.
-func (s *Sender) Close() { s.client.Close() }
