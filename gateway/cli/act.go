@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
-	"os/user"
 
 	"github.com/spf13/cobra"
 
@@ -46,7 +44,7 @@ func (a *console) actCommand(d deed) *cobra.Command {
 			if body.Version != 0 && len(args) > 1 {
 				return errors.New("-version says which version of one incident was seen: name only one")
 			}
-			body.Author = cmp.Or(body.Author, me())
+			body.Author = cmp.Or(body.Author, whoAmI())
 			return a.act(cmd.Context(), d, args, body)
 		},
 	}
@@ -60,14 +58,6 @@ func (a *console) actCommand(d deed) *cobra.Command {
 		_ = cmd.MarkFlagRequired(d.needs) // the flag is there
 	}
 	return cmd
-}
-
-// me names who sits at this machine.
-func me() string {
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		return u.Username
-	}
-	return os.Getenv("USER")
 }
 
 // act does the same to several incidents. One that can't be done doesn't keep
