@@ -67,9 +67,19 @@ func (b *batch) admitAct(i int, a *core.Act, gated Gated) *core.Change {
 }
 
 // acted notes how the batch's acts ended. One that was refused may be sent
-// again under the same id.
+// again under the same id; if it came twice in this batch, both are refused.
 func (b *batch) acted(gated Gated, w *Writes) {
+	refused := map[core.ID]*core.Act{}
 	for i := range b.results {
+		if a := b.results[i].acted; a != nil && a.Refused != nil {
+			refused[a.ID] = a
+		}
+	}
+	for i := range b.results {
+		if first := refused[b.results[i].earlier]; first != nil && b.items[i].act != nil {
+			b.results[i] = result{acted: first}
+			continue
+		}
 		a := b.results[i].acted
 		switch {
 		case a == nil:

@@ -172,6 +172,29 @@ func refusedLeavesNothing(t *testing.T, f *fixture) {
 	}
 }
 
+func refusedTwiceInOneBatch(t *testing.T, f *fixture) {
+	f.run()
+	f.accept(trigger("k"))
+	f.stop()
+	f.reopen()
+	a := act(sdk.Resolve, "")
+	a.Expect = 2
+	a.Key = core.DeliveryKey{ID: core.HashKey("1"), Body: core.HashKey("1")}
+	errs := make([]error, 2)
+	var wait sync.WaitGroup
+	for i := range errs {
+		wait.Go(func() { _, errs[i] = f.Act(t.Context(), 1, a) })
+		f.await(func() bool { return f.Stats().Waiting == i+1 })
+	}
+	f.run()
+	wait.Wait()
+	for _, err := range errs {
+		if !isCode(err, core.Conflict) {
+			t.Errorf("got %v, want both refused: neither was done", err)
+		}
+	}
+}
+
 func isCode(err error, code core.Code) bool {
 	e, ok := errors.AsType[*core.Error](err)
 	return ok && e.Code == code

@@ -67,6 +67,7 @@ func Run(t *testing.T, open Open) {
 		"a person's act is an event, and is told":                     personActs,
 		"an act is done once":                                         actedOnce,
 		"an act that is refused leaves nothing":                       refusedLeavesNothing,
+		"an act that comes twice at once is refused twice":            refusedTwiceInOneBatch,
 		"people and vendors race for one incident":                    peopleRace,
 		"a version keeps who hears of it and why":                     versionsSayWhy,
 		"an audit of what is whole finds no gap":                      auditIsClean,
