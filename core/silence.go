@@ -2,7 +2,9 @@ package core
 
 import (
 	"errors"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // Silence keeps the news of matching incidents back for a while. It is made at
@@ -34,8 +36,8 @@ func (s *Silence) Check(now time.Time) error {
 		return errors.New(`a silence needs a matcher; to silence everything, say integration "*"`)
 	case s.Match.size() > maxMatcher:
 		return errors.New("a silence's matcher has 10000 bytes at most")
-	case s.Author == "" || len(s.Author) > maxAuthor:
-		return errors.New("a silence needs an author, of 100 bytes at most")
+	case s.Author == "" || len(s.Author) > maxAuthor || strings.ContainsFunc(s.Author, unicode.IsControl):
+		return errors.New("a silence needs an author, of 100 bytes at most, on one line")
 	case s.Reason == "" || len(s.Reason) > maxReason:
 		return errors.New("a silence needs a reason, of 1000 bytes at most")
 	case !s.EndsAt.After(s.StartsAt):

@@ -138,7 +138,12 @@ func (t *Trier) Incident(made TrialIncident) (TrialAnswer, error) {
 // is an answer, not an error.
 func (t *Trier) Request(ctx context.Context, r *core.Request) (TrialAnswer, error) {
 	in := t.find(r.Integration)
-	if in == nil {
+	switch {
+	case r.Integration == "":
+		return TrialAnswer{}, badRequest("integration", "Say what to try: a request to an integration, a stored one, or an incident")
+	case in != nil && in.Type == core.HeartbeatType:
+		return TrialAnswer{Trials: []Trial{}, Ignored: "heartbeat"}, nil
+	case in == nil:
 		return TrialAnswer{}, notFound("There is no integration " + r.Integration)
 	}
 	decoded, err := core.Decode(r.Body, r.Encoding, in.Limits.Body)

@@ -235,6 +235,7 @@ func TestASilenceThatCannotBeIsRefused(t *testing.T) {
 	later := r.clock().Add(time.Hour)
 	for name, s := range map[string]core.Silence{
 		"no matcher":          {Author: "a", Reason: "b", EndsAt: later},
+		"an author's escapes": {Match: some, Author: "a\x1b[2J", Reason: "b", EndsAt: later},
 		"no author":           {Match: some, Reason: "b", EndsAt: later},
 		"no reason":           {Match: some, Author: "a", EndsAt: later},
 		"no end":              {Match: some, Author: "a", Reason: "b"},
