@@ -134,6 +134,7 @@ destination "webhook" "crm" {
     signing_secrets = [env("CRM_WHSEC")]
     headers         = { "X-Env" = "prod" }
     ca              = env("CA_PEM")
+    body            = jsonencode({ text = "${incident.id} ${incident.title}", level = lower(incident.severity) }) # default: the published body
   }
 }
 

@@ -82,7 +82,7 @@ func Types() []Type {
 		typeOf[telegram.Settings]("telegram", "Keeps one message per incident in a Telegram chat.", telegram.New).remembering(),
 		typeOf[webhook.Settings]("webhook", "Posts each change as JSON, signed as Standard Webhooks.",
 			func(c Config) (*webhook.Sender, error) {
-				return webhook.New(webhook.Config{Settings: c.Settings, AllowedCIDRs: c.AllowedCIDRs})
+				return webhook.New(webhook.Config{Settings: c.Settings, AllowedCIDRs: c.AllowedCIDRs, Templates: c.Templates})
 			}),
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/destination/transport"
+	"bellcrank.example/core/destination/wording"
 )
 
 // Settings are what an operator writes in a webhook destination's settings.
@@ -26,12 +27,14 @@ type Settings struct {
 	SigningSecrets []string          `json:"signing_secrets" secret:"true" doc:"Standard Webhooks secrets (whsec_, or whsk_ for ed25519); each signs, so that they can be rotated."`
 	Headers        map[string]string `json:"headers" secret:"true" doc:"Further request headers, such as Authorization."`
 	CA             string            `json:"ca" doc:"PEM certificates of the authorities to trust instead of the system's."`
+	Body           string            `json:"body" type:"template" doc:"What is posted instead of the published body; sent as application/json if it is JSON, else as text/plain."`
 }
 
 // Config holds what a Sender needs.
 type Config struct {
 	Settings     json.RawMessage // an object as Settings
 	AllowedCIDRs []netip.Prefix  // networks that aren't public and may be dialled all the same
+	Templates    map[string]core.Template
 }
 
 // Sender posts to one URL.
@@ -40,6 +43,7 @@ type Sender struct {
 	header  http.Header
 	signers []signer
 	client  *transport.Client
+	words   wording.Wording
 }
 
 // New checks the settings and returns a Sender.
@@ -59,7 +63,7 @@ func New(cfg Config) (*Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sender{url: settings.URL, header: header, client: client}
+	s := &Sender{url: settings.URL, header: header, client: client, words: wording.New(cfg.Templates)}
 	for _, secret := range settings.SigningSecrets {
 		signer, err := newSigner(secret)
 		if err != nil {
@@ -104,8 +108,17 @@ func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
 	return s.client.Do(request).Answer
 }
 
+// body is the operator's own if there is one, else the published one.
+func (s *Sender) body(m core.Message) (body []byte, own bool, err error) {
+	if text := s.words.Render("body", m, func(core.Message) string { return "" }); text != "" {
+		return []byte(text), true, nil
+	}
+	body, err = render(m)
+	return body, false, err
+}
+
 func (s *Sender) request(ctx context.Context, m core.Message) (*http.Request, error) {
-	body, err := render(m)
+	body, own, err := s.body(m)
 	if err != nil {
 		return nil, fmt.Errorf("render body: %w", err)
 	}
@@ -114,6 +127,9 @@ func (s *Sender) request(ctx context.Context, m core.Message) (*http.Request, er
 		return nil, err
 	}
 	request.Header = s.header.Clone()
+	if own && !json.Valid(body) {
+		request.Header.Set("Content-Type", "text/plain; charset=utf-8")
+	}
 	// Receivers refuse old timestamps, so it is the attempt's time; the id
 	// stays.
 	request.Header.Set("webhook-id", m.ID)

@@ -31,7 +31,7 @@ type Wording struct {
 	templates map[string]core.Template
 }
 
-// New returns a Wording. The templates that it knows are title and text.
+// New returns a Wording. Title and Text use the templates of these names.
 func New(templates map[string]core.Template) Wording { return Wording{templates: templates} }
 
 // Title returns the change in one line, such as
@@ -40,13 +40,13 @@ func (w Wording) Title(m core.Message) string { return w.TitleOr(m, defaultTitle
 
 // TitleOr is Title with other words for when there is no template.
 func (w Wording) TitleOr(m core.Message, otherwise func(core.Message) string) string {
-	return Line(w.render("title", m, otherwise))
+	return Line(w.Render("title", m, otherwise))
 }
 
 // Text returns what is to be said beside the title: what came with the change,
 // and the incident's description. It may be empty.
 func (w Wording) Text(m core.Message) string {
-	return strings.TrimSpace(w.render("text", m, func(m core.Message) string {
+	return strings.TrimSpace(w.Render("text", m, func(m core.Message) string {
 		return Remark(m) + "\n\n" + strings.TrimSpace(m.Incident.Description)
 	}))
 }
@@ -63,9 +63,9 @@ func Remark(m core.Message) string {
 	return m.Author + ": " + m.Note
 }
 
-// render makes one text. A template that fails costs its words, never the
+// Render makes one text, by the template of that name or in other words. A template that fails costs its words, never the
 // delivery.
-func (w Wording) render(name string, m core.Message, otherwise func(core.Message) string) string {
+func (w Wording) Render(name string, m core.Message, otherwise func(core.Message) string) string {
 	template := w.templates[name]
 	if template == nil {
 		return otherwise(m)
