@@ -16,7 +16,7 @@ FUZZTIME ?= 30s
 # Everything but the race detector builds without cgo.
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test race test-lifecycle test-alertmanager bench fuzz lint check generate clean
+.PHONY: help build run test race test-lifecycle test-alertmanager test-root isolation bench fuzz lint check generate clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,16 @@ test-lifecycle: ## hold incidents to the model over 100,000 random sequences of 
 
 test-alertmanager: ## run the tests with a real Alertmanager in front (needs prometheus-alertmanager)
 	$(GO) test -count=1 -tags alertmanager -run '^TestAlertmanager' ./gateway ./core/destination/alertmanager
+
+test-root: ## run the sandbox's tests as an ordinary user (needs root, to become one)
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; chmod 755 "$$dir"; \
+		$(GO) test -c -o "$$dir/pluginhost.test" ./core/pluginhost; chmod 755 "$$dir/pluginhost.test"; \
+		mkdir "$$dir/tmp"; chown 65534:65534 "$$dir/tmp"; cd "$$dir"; \
+		setpriv --reuid 65534 --regid 65534 --clear-groups env TMPDIR="$$dir/tmp" \
+			./pluginhost.test -test.run 'Confined|Level|Sandbox|ReadPaths|Leak|Shim'
+
+isolation: ## print how long a plugin's senders wait beside plugins that misbehave
+	$(GO) test -count=1 -tags isolation -run '^TestIsolationFigures' ./gateway -v
 
 bench: build ## print benchmarks side by side
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./...

@@ -17,6 +17,13 @@ const (
 	// second and bytes.
 	logRate  = 64 << 10
 	logBurst = 1 << 20
+	// readRate and readBurst bound how quickly output is read at all, in bytes
+	// per second and bytes: a flood waits in its own process, instead of
+	// costing the gateway the time to throw it away.
+	readRate  = 8 << 20
+	readBurst = 16 << 20
+	// longestWait is how long one write waits for that.
+	longestWait = 20 * time.Millisecond
 	// lastLines is how many lines are kept for the case of a crash.
 	lastLines = 100
 )
@@ -35,16 +42,19 @@ type logSink struct {
 	causeAt int      // which line that was
 	tokens  float64  // bytes that may be logged now
 	filled  time.Time
-	dropped int64 // bytes since the log was last told
-	total   int64 // bytes dropped in all
+	dropped int64     // bytes since the log was last told
+	total   int64     // bytes dropped in all
+	unread  float64   // bytes that may be read now; below zero: a flood has to wait
+	counted time.Time // when that was
 }
 
 func newLogSink(log *slog.Logger, now func() time.Time) *logSink {
-	return &logSink{log: log, now: now, tokens: logBurst, filled: now()}
+	return &logSink{log: log, now: now, tokens: logBurst, filled: now(), unread: readBurst, counted: now()}
 }
 
-// Write takes output as it comes. It never fails.
+// Write takes output as it comes, and makes a flood wait. It never fails.
 func (s *logSink) Write(b []byte) (int, error) {
+	time.Sleep(s.pace(len(b)))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for rest := b; len(rest) > 0; {
@@ -58,6 +68,22 @@ func (s *logSink) Write(b []byte) (int, error) {
 		}
 	}
 	return len(b), nil
+}
+
+// pace returns how long to wait before so much more is taken.
+func (s *logSink) pace(n int) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if passed := now.Sub(s.counted); passed > 0 {
+		s.unread = min(s.unread+passed.Seconds()*readRate, readBurst)
+	}
+	s.counted = now
+	s.unread -= float64(n)
+	if s.unread >= 0 {
+		return 0
+	}
+	return min(time.Duration(-s.unread/readRate*float64(time.Second)), longestWait)
 }
 
 func (s *logSink) drop(n int) {

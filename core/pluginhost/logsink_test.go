@@ -101,3 +101,21 @@ func TestTheLastWordsOutliveAFlood(t *testing.T) {
 		t.Errorf("%d lines, %.60q to %.60q; want %d, the last with the reason", len(last), last[0], last[len(last)-1], lastLines)
 	}
 }
+
+func TestAFloodWaitsAndTheRestDoesNot(t *testing.T) {
+	clock := time.Now()
+	s, _ := sink(&clock)
+	if wait := s.pace(readBurst); wait != 0 {
+		t.Errorf("a burst waits %v", wait)
+	}
+	if wait := s.pace(readRate / 1024); wait != time.Second/1024 {
+		t.Errorf("what follows waits %v, want the %v that it takes too much", wait, time.Second/1024)
+	}
+	if wait := s.pace(readBurst); wait != longestWait {
+		t.Errorf("a flood waits %v, want %v at the longest", wait, longestWait)
+	}
+	clock = clock.Add(time.Minute)
+	if wait := s.pace(1); wait != 0 {
+		t.Errorf("after a pause a byte waits %v", wait)
+	}
+}

@@ -94,7 +94,7 @@ var calls = map[string]func(context.Context, sdk.Event) (sdk.Result, error){
 	"nothing": func(context.Context, sdk.Event) (sdk.Result, error) { return sdk.Result{}, nil },
 	"flood": func(_ context.Context, e sdk.Event) (sdk.Result, error) {
 		line := append(bytes.Repeat([]byte("flood\x1b[2J "), 900), '\n')
-		for range 5_000 {
+		for range 300 {
 			os.Stderr.Write(line)
 			os.Stdout.Write(line)
 		}
