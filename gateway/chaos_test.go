@@ -268,12 +268,12 @@ func TestNoPluginBreaksTheGateway(t *testing.T) {
 			return len(states) == 1 && states[0] == e.ends
 		})
 	}
+	// What was garbage goes back to the system by and by.
+	s.eventually("the gateway's memory has grown by less than 64 MiB", 120*time.Second, func() bool {
+		return residentMiB(t, s.cmd.Process.Pid)-before < 64
+	})
+	t.Logf("the gateway's memory grew by %d MiB", residentMiB(t, s.cmd.Process.Pid)-before)
 	neighbours()
-	if grown := residentMiB(t, s.cmd.Process.Pid) - before; grown >= 64 {
-		t.Errorf("the gateway's memory grew by %d MiB", grown)
-	} else {
-		t.Logf("the gateway's memory grew by %d MiB", grown)
-	}
 	s.tellsOfEvil()
 	s.endsWholly()
 }

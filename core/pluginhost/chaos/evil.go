@@ -58,6 +58,7 @@ var calls = map[string]func(context.Context, sdk.Event) (sdk.Result, error){
 	},
 	"stop": func(context.Context, sdk.Event) (sdk.Result, error) {
 		_ = syscall.Tgkill(os.Getpid(), os.Getpid(), syscall.SIGSTOP)
+		time.Sleep(forEver) // should somebody wake it
 		return sdk.Result{}, nil
 	},
 	"leak": func(context.Context, sdk.Event) (sdk.Result, error) {
