@@ -202,6 +202,8 @@ retry "default" {
   schedule     = ["0s", "1m", "5m", "30m", "2h"] # the delay before each attempt, from the end of the last
   jitter       = 0.1                             # lengthens a delay by up to this fraction
   on_exhausted = "disable"                       # disable: park, probe, drain when it is back; dead: give the delivery up
+  max_age      = "7d"                            # default: none; older deliveries are given up
+  notify       = destination.log.audit           # default: those with notify; hears what is wrong with who has this policy
 }
 
 destination "webhook" "crm" {
@@ -213,6 +215,19 @@ destination "webhook" "crm" {
   notify        = true             # default: false; hears of what is wrong with other destinations
   allowed_cidrs = ["10.20.0.0/16"] # default: none; private networks that it may reach
   timeout       = "15s"            # of an attempt, 15s at most
+  concurrency   = 8                # attempts at a time
+  when          = !incident.test   # default: true; incidents that it takes, whatever the routes say
+  rate_limit {
+    rate = "30/s" # default: none; attempts, spread evenly
+  }
+  # Default: everything. What it was told of it hears the end of.
+  match {
+    integration = "*/*"
+    severity    = ">=Low"
+    service     = "*"
+    title       = "*"
+    labels      = { team = "*" }
+  }
   settings {
     url             = "https://crm.example.com/hooks/incidents"
     signing_secrets = [env("CRM_WHSEC")] # Standard Webhooks; each signs
@@ -334,7 +349,8 @@ route "page" {
   # For what match can't say. Asked only when match holds.
   when     = incident.customer_impact || incident.labels.tier == "1"
   to       = [destination.webhook.crm]
-  continue = true # default: false; the routes behind are asked as well
+  fallback = [destination.log.audit] # default: none; hears of it while one of `to` is disabled
+  continue = true                    # default: false; the routes behind are asked as well
 }
 
 # The last route takes everything: no incident is told to nobody.

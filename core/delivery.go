@@ -116,6 +116,9 @@ type Routes interface {
 	// Decide lists the destinations ("TYPE/NAME") that hear of the incident as
 	// it is now, without repeats, and what each route that was asked said.
 	Decide(in *Incident) ([]string, []Decision)
+	// Instead lists the destinations that hear of the incident because others,
+	// which it should be told to, are down.
+	Instead(in *Incident, down func(destination string) bool) []string
 	// Wants reports whether the destination takes versions of this kind.
 	Wants(destination string, kind Kind) bool
 	// Hold says whether something keeps the news of the incident back, and for

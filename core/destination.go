@@ -21,6 +21,11 @@ type Destination struct {
 	Notify  bool   // hears of what is wrong with other destinations
 	Memory  bool   // its sender remembers something of each incident
 	Timeout time.Duration
+	// Concurrency is how many attempts are made at a time; 8 if zero.
+	Concurrency int
+	// Pace is the least time between the beginnings of two attempts; zero:
+	// none.
+	Pace time.Duration
 }
 
 // ID returns "TYPE/NAME".
@@ -41,6 +46,11 @@ type Retry struct {
 	// OnExhausted says what becomes of the destination: "disable" parks its
 	// deliveries and probes it, "dead" gives up only the delivery.
 	OnExhausted string
+	// MaxAge is how old a delivery may be and still be sent; zero: any age.
+	MaxAge time.Duration
+	// Notify is the destination ("TYPE/NAME") that hears of what is wrong with
+	// those that have this policy; empty: those with notify.
+	Notify string
 }
 
 // DefaultRetry is the schedule of the first published contract: at once, then
@@ -52,6 +62,43 @@ func DefaultRetry() Retry {
 		Jitter:      0.1,
 		OnExhausted: "disable",
 	}
+}
+
+// LongRetry is for receivers that may be away over a weekend: three days in
+// all, by delays that grow to 12 hours.
+func LongRetry() Retry {
+	r := DefaultRetry()
+	r.Name = "long"
+	r.Schedule = []time.Duration{
+		0, time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5*time.Hour + 24*time.Minute,
+		8 * time.Hour, 8 * time.Hour, 12 * time.Hour, 12 * time.Hour, 12 * time.Hour, 12 * time.Hour,
+	}
+	return r
+}
+
+// Latest returns the last moment at which a row that waits may be due: whoever
+// waits longer was put off while the clock was wrong.
+func (r Retry) Latest(d Delivery, now time.Time) time.Time {
+	if len(r.Schedule) == 0 {
+		r = DefaultRetry()
+	}
+	delay := r.Schedule[min(max(0, d.Attempt-d.FaultTries), len(r.Schedule)-1)]
+	if disliked := dislikedDelays(); d.FaultTries > 0 {
+		delay = max(delay, disliked[min(d.FaultTries, len(disliked))-1])
+	}
+	if d.Fault == Throttled {
+		delay = max(delay, maxRetryAfter)
+	}
+	return now.Add(delay + time.Duration(r.Jitter*float64(delay)))
+}
+
+// Longest is the longest that a row may wait for its next attempt.
+func (r Retry) Longest() time.Duration {
+	longest := maxRetryAfter
+	for _, delay := range append(dislikedDelays(), r.Schedule...) {
+		longest = max(longest, delay)
+	}
+	return longest + time.Duration(r.Jitter*float64(longest))
 }
 
 // Sender makes one attempt at one delivery.
@@ -131,10 +178,29 @@ type DisabledReason string
 
 // The reasons. Only an exhausted destination is probed.
 const (
-	DisabledExhausted DisabledReason = "exhausted"
-	DisabledGone      DisabledReason = "gone" // it answered 410
-	DisabledOperator  DisabledReason = "operator"
+	DisabledExhausted    DisabledReason = "exhausted"
+	DisabledGone         DisabledReason = "gone" // it answered 410
+	DisabledOperator     DisabledReason = "operator"
+	DisabledUnconfigured DisabledReason = "unconfigured" // the configuration doesn't have it
 )
+
+// NotAfter returns the state without moments that are still to come by now,
+// but for those that are waited for: what was noted while the clock was wrong
+// must not count for more than what comes after. The waits are bounded.
+func (s DestinationState) NotAfter(now time.Time) DestinationState {
+	for _, at := range []*time.Time{&s.Since, &s.ThrottledSince, &s.LastSuccess, &s.LastFailure} {
+		if at.After(now) {
+			*at = now
+		}
+	}
+	if s.PausedUntil.Sub(now) > maxRetryAfter {
+		s.PausedUntil = now
+	}
+	if s.ProbeAt.Sub(now) > max(maxProbe, maxRetryAfter) {
+		s.ProbeAt = now.Add(firstProbe)
+	}
+	return s
+}
 
 // Active reports whether deliveries are sent.
 func (s DestinationState) Active() bool { return s.Disabled == "" }

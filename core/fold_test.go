@@ -27,9 +27,10 @@ type fixedRoutes []string
 func (r fixedRoutes) Decide(*Incident) ([]string, []Decision) {
 	return r, []Decision{{Route: "all", Matched: true, To: r}}
 }
-func (r fixedRoutes) Wants(string, Kind) bool                { return true }
-func (r fixedRoutes) Hold(*Incident, time.Time) (Hold, bool) { return Hold{}, false }
-func (r fixedRoutes) Generation() int64                      { return 1 }
+func (r fixedRoutes) Wants(string, Kind) bool                       { return true }
+func (r fixedRoutes) Hold(*Incident, time.Time) (Hold, bool)        { return Hold{}, false }
+func (r fixedRoutes) Generation() int64                             { return 1 }
+func (r fixedRoutes) Instead(*Incident, func(string) bool) []string { return nil }
 
 func newBook(destinations ...string) *book {
 	b := &book{

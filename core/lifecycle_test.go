@@ -36,6 +36,8 @@ func (r *rules) Restart()                {}
 func (r *rules) Decide(*core.Incident) ([]string, []core.Decision) {
 	return []string{"webhook/ops"}, nil
 }
+func (*rules) Instead(*core.Incident, func(string) bool) []string { return nil }
+
 func (r *rules) Wants(string, core.Kind) bool                            { return true }
 func (r *rules) Hold(*core.Incident, time.Time) (h core.Hold, held bool) { return h, false }
 func (r *rules) Generation() int64                                       { return 1 }

@@ -48,6 +48,9 @@ type DeliveryFilter struct {
 	Destination string
 	Incident    ID
 	State       DeliveryState
+	Since       time.Time // made at or after
+	Until       time.Time // made before
+	DueAfter    time.Time // next attempt after
 	Page        Page
 }
 

@@ -43,6 +43,10 @@ func (f *folding) hear(in *Incident, why *Why) []string {
 	matched, decisions := f.routes.Decide(in)
 	why.decide(decisions)
 	in.Told = union(in.Told, matched)
+	if more := f.routes.Instead(in, f.down); len(more) > 0 {
+		why.Decisions = append(why.Decisions, Decision{Matched: true, Reason: "a destination is disabled, and these stand in for it", To: more})
+		in.Told = union(in.Told, more)
+	}
 	return in.Told
 }
 
@@ -61,7 +65,7 @@ func (f *folding) owe(in *Incident, destination string, kind Kind) {
 		ID: f.NewID(), Tenant: in.Tenant, Incident: in.ID, Version: in.Version, Kind: kind,
 		Destination: destination, State: DeliveryDue, NextAt: f.now, CreatedAt: f.now,
 	}
-	if state, ok := f.Destinations[destination]; ok && !state.Active() {
+	if f.down(destination) {
 		d.State = DeliveryParked
 	}
 	f.out.Deliveries = append(f.out.Deliveries, d)

@@ -64,6 +64,9 @@ func (l *line) settle(working context.Context, s sent) {
 		l.dirty = true
 		return
 	}
+	if now := l.d.cfg.Now(); s.try.Now.Sub(now) > jumpBack { // the clock was set back meanwhile
+		s.try.Now, s.try.Attempt.At = now, now.Add(-s.try.Attempt.Took)
+	}
 	before := l.snapshot()
 	s.try.State, s.try.Jitter = before, l.d.cfg.Rand()
 	o := s.try.Settle()
@@ -123,7 +126,7 @@ func (l *line) paceRelease(o *core.Outcome, before core.DestinationState, now ti
 // report tells people of a failure, and of what must be known.
 func (l *line) report(o core.Outcome, before core.DestinationState, now time.Time) {
 	a := o.Attempt
-	if a.Class != core.NoFault {
+	if a.Delivery != 0 && a.Class != core.NoFault {
 		l.d.cfg.Logger.Warn("attempt failed", "delivery", a.Delivery.String(), "destination", l.id,
 			"attempt", a.Number, "fault", string(a.Class), "status", a.Status, "err", a.Error)
 	}
@@ -134,7 +137,7 @@ func (l *line) report(o core.Outcome, before core.DestinationState, now time.Tim
 	case !state.Active() && before.Active():
 		l.d.cfg.Logger.Error("destination disabled", "destination", l.id, "reason", string(state.Disabled), "err", a.Error)
 	}
-	n := Notice{Destination: l.id, Error: a.Error, From: now, To: now}
+	n := Notice{Destination: l.id, Error: problem(o), From: now, To: now}
 	if !state.Active() && before.Disabled != state.Disabled {
 		n.Disabled = state.Disabled
 	}
@@ -147,6 +150,15 @@ func (l *line) report(o core.Outcome, before core.DestinationState, now time.Tim
 	if n.Dead > 0 || n.Disabled != "" {
 		l.notices.add(n, l.d.cfg.Notice)
 	}
+}
+
+// problem says what went wrong: with the attempt, or with a row that was given
+// up without one.
+func problem(o core.Outcome) string {
+	if o.Attempt.Delivery == 0 && len(o.Deliveries) > 0 {
+		return o.Deliveries[0].LastError
+	}
+	return o.Attempt.Error
 }
 
 // obey carries out a person's command.

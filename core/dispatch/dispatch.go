@@ -31,6 +31,7 @@ type Config struct {
 	Sockets        int                 // attempts at a time, all together; 4096 if zero
 	Poll           time.Duration       // looks for deliveries that nobody told of this often, at most 30 seconds, which is the default
 	Grace          time.Duration       // for attempts under way at a shutdown; 15 seconds if zero
+	Suspect        func() bool         // reports whether the clock can't be trusted: nothing grows too old then. Never if nil
 	Notice         func(Notice)        // hears what a person must know; it must not block. None if nil
 	Observe        func(core.Attempt)  // hears of every attempt that is recorded; it must not block. None if nil
 	Now            func() time.Time    // time.Now if nil
@@ -62,7 +63,10 @@ type Dispatcher struct {
 	lines   map[string]*line                 // guarded by mu
 	retired map[string]*line                 // lines that Reload has ended; guarded by mu
 	states  map[string]core.DestinationState // stored, of destinations without a line; guarded by mu
+	strays  []string                         // destinations without a line that are owed something; guarded by mu
 	start   func(*line)                      // starts a line's loop; nil outside Run; guarded by mu
+
+	strayed chan struct{} // holds a token while there are strays
 }
 
 // New returns a Dispatcher that sends nothing before Run.
@@ -78,6 +82,9 @@ func New(cfg Config) *Dispatcher {
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Float64
 	}
+	if cfg.Suspect == nil {
+		cfg.Suspect = func() bool { return false }
+	}
 	if cfg.Notice == nil {
 		cfg.Notice = func(Notice) {}
 	}
@@ -85,7 +92,7 @@ func New(cfg Config) *Dispatcher {
 		cfg.Observe = func(core.Attempt) {}
 	}
 	d := &Dispatcher{
-		cfg: cfg, sockets: newSockets(cfg.Sockets),
+		cfg: cfg, sockets: newSockets(cfg.Sockets), strayed: make(chan struct{}, 1),
 		lines: map[string]*line{}, retired: map[string]*line{}, states: map[string]core.DestinationState{},
 	}
 	d.Reload(cfg.Destinations)
@@ -117,6 +124,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		d.start(l)
 	}
 	d.mu.Unlock()
+	loops.Go(func() { d.parkStrays(ctx) })
 
 	<-ctx.Done()
 	d.mu.Lock()
@@ -138,20 +146,21 @@ func (d *Dispatcher) loadStates(ctx context.Context) ([]core.DestinationState, e
 	return states, err
 }
 
-// Wake tells of new deliveries to these destinations. It never blocks, and
-// ignores those it doesn't know.
+// Wake tells of new deliveries to these destinations. It never blocks.
 func (d *Dispatcher) Wake(destinations []string) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	for _, id := range destinations {
 		if l := d.lines[id]; l != nil {
 			l.wake()
+		} else {
+			d.stray(id)
 		}
 	}
 }
 
-// Reload replaces the destinations. What is owed to one that is gone stays
-// owed, and is sent if it comes back.
+// Reload replaces the destinations. What is owed to one that is gone is parked,
+// and sent if it comes back.
 func (d *Dispatcher) Reload(destinations []*core.Destination) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

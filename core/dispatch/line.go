@@ -53,6 +53,10 @@ type line struct {
 	released time.Time       // when waiting rows were last released
 	owed     bool            // a release was put off
 	notices  bundle
+
+	told      time.Time     // what the clock said last
+	back      time.Duration // how far it was set back while outcomes were being stored
+	nextStart time.Time     // no attempt begins before; for a destination with a pace
 }
 
 // command is a person's change of a destination's state.
@@ -126,16 +130,47 @@ func (l *line) run(ctx, working context.Context) {
 		l.before = nil
 	}
 	l.stored, l.dirty = l.snapshot(), true
+	l.arrive(working)
 	for {
 		open := l.open(ctx)
 		if !open && l.sending+l.writing == 0 {
 			l.notices.flush(l.d.cfg.Notice)
+			l.leave(ctx, working)
 			return
 		}
 		if open {
 			l.advance(working)
 		}
 		l.wait(ctx, working, open)
+	}
+}
+
+// arrive makes a destination active that was parked for want of a
+// configuration.
+func (l *line) arrive(working context.Context) {
+	if state := returned(l.stored, l.d.cfg.Now()); state != l.stored {
+		l.become(working, state)
+	}
+}
+
+// leave parks what is owed to a destination that is configured no more.
+func (l *line) leave(ctx, working context.Context) {
+	if ctx.Err() != nil {
+		return // it is the process that ends
+	}
+	if state := unconfigured(l.snapshot(), l.d.cfg.Now()); state != l.stored {
+		l.become(working, state)
+	}
+}
+
+// become stores a state while nothing else goes on.
+func (l *line) become(working context.Context, state core.DestinationState) {
+	l.set(state)
+	l.stored = state
+	log := l.d.cfg.Logger.With("destination", l.id)
+	store := func(ctx context.Context) error { return l.d.cfg.Store.SetDestination(ctx, state) }
+	if err := persist(working, log, "change destination", store); err != nil {
+		log.Error("change destination", "err", err)
 	}
 }
 
@@ -214,7 +249,9 @@ func (l *line) finish(r recorded) {
 
 // advance starts what can be started now.
 func (l *line) advance(working context.Context) {
-	now, state := l.d.cfg.Now(), l.snapshot()
+	now := l.d.cfg.Now()
+	l.tell(working, now)
+	state := l.snapshot()
 	switch {
 	case !state.Active():
 		l.heads = nil
@@ -237,16 +274,36 @@ func paused(s core.DestinationState, now time.Time) bool {
 
 // startHeads begins attempts while there are lanes, slots and sockets.
 func (l *line) startHeads(working context.Context) {
-	for len(l.heads) > 0 && l.sending < l.d.cfg.PerDestination && l.writing < maxHeads {
+	dest := l.destination()
+	for len(l.heads) > 0 && l.sending < l.concurrency() && l.writing < maxHeads {
+		now := l.d.cfg.Now()
+		if wait := l.nextStart.Sub(now); wait > 0 && wait <= dest.Pace {
+			l.look(l.nextStart)
+			return
+		}
 		if !l.d.sockets.take(l.sending) {
-			l.lookAt = l.d.cfg.Now().Add(50 * time.Millisecond)
+			l.look(now.Add(50 * time.Millisecond))
 			return
 		}
 		lane := l.heads[0]
 		l.heads = l.heads[1:]
 		if !l.begin(working, lane) {
 			l.d.sockets.give(l.sending + 1)
+			continue
 		}
+		l.nextStart = now.Add(dest.Pace)
+	}
+}
+
+// concurrency is how many attempts are made at a time.
+func (l *line) concurrency() int {
+	return cmp.Or(l.destination().Concurrency, l.d.cfg.PerDestination)
+}
+
+// look makes sure that the line looks around at that time.
+func (l *line) look(at time.Time) {
+	if l.lookAt.IsZero() || at.Before(l.lookAt) {
+		l.lookAt = at
 	}
 }
 
@@ -259,6 +316,10 @@ func (l *line) begin(working context.Context, lane core.Lane) bool {
 	}
 	if next.Delivery.State != core.DeliveryParked && now.Before(next.At) {
 		l.putOff(working, lane, next, now)
+		return false
+	}
+	if o, expired := lane.Expire(dest.Retry, now); expired && !l.d.cfg.Suspect() {
+		l.expire(working, lane, o, now)
 		return false
 	}
 	l.busy[lane.Incident] = newest(lane)
@@ -277,9 +338,7 @@ func (l *line) putOff(working context.Context, lane core.Lane, next core.Next, n
 			at = limit
 		}
 		l.notYet[lane.Incident] = at
-		if l.lookAt.IsZero() || at.Before(l.lookAt) {
-			l.lookAt = at
-		}
+		l.look(at)
 		return
 	}
 	l.busy[lane.Incident] = newest(lane)
@@ -289,10 +348,20 @@ func (l *line) putOff(working context.Context, lane core.Lane, next core.Next, n
 	})
 }
 
+// expire gives up what has grown too old.
+func (l *line) expire(working context.Context, lane core.Lane, o core.Outcome, now time.Time) {
+	l.busy[lane.Incident] = newest(lane)
+	l.report(o, l.snapshot(), now)
+	done := recorded{incident: lane.Incident, again: true}
+	l.write(working, nil, done, "give up deliveries", func(ctx context.Context) error {
+		return l.d.cfg.Store.Record(ctx, o)
+	})
+}
+
 // refill reads the lanes that are due if there may be new ones. What was read
 // before is read again, as newer versions may have joined it.
 func (l *line) refill(working context.Context, now time.Time) {
-	fresh := len(l.heads) >= l.d.cfg.PerDestination && now.Sub(l.headsAt) < stale
+	fresh := len(l.heads) >= l.concurrency() && now.Sub(l.headsAt) < stale
 	if !l.dirty || fresh {
 		return
 	}

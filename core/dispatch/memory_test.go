@@ -160,6 +160,28 @@ func (m *memory) Parked(_ context.Context, dest string, after core.ID, limit int
 	return lanes, nil
 }
 
+func (m *memory) Creditors(context.Context) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var owed []string
+	for _, d := range m.where(func(core.Delivery) bool { return true }) {
+		owed = append(owed, d.Destination)
+	}
+	slices.Sort(owed)
+	return slices.Compact(owed), nil
+}
+
+func (m *memory) Deliveries(_ context.Context, f core.DeliveryFilter) ([]core.Delivery, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	rows := m.where(func(d core.Delivery) bool {
+		return d.Destination == f.Destination && d.State == f.State && d.NextAt.After(f.DueAfter) &&
+			(f.Page.Before == 0 || d.ID < f.Page.Before)
+	})
+	slices.Reverse(rows)
+	return rows[:min(len(rows), f.Page.Size())], nil
+}
+
 func (m *memory) Version(_ context.Context, incident core.ID, number int) (core.Version, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -274,6 +296,20 @@ func (m *memory) count() map[core.DeliveryState]int {
 		n[d.State]++
 	}
 	return n
+}
+
+// rowsOf returns a destination's rows in order of id.
+func (m *memory) rowsOf(dest string) []core.Delivery {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var rows []core.Delivery
+	for _, d := range m.rows {
+		if d.Destination == dest {
+			rows = append(rows, d)
+		}
+	}
+	slices.SortFunc(rows, func(a, b core.Delivery) int { return cmp.Compare(a.ID, b.ID) })
+	return rows
 }
 
 // unfinished returns how many rows are still owed.

@@ -16,6 +16,10 @@ type Store interface {
 	// NextDue returns when the destination's next row is due, zero if none
 	// waits.
 	NextDue(ctx context.Context, destination string) (time.Time, error)
+	// Deliveries lists deliveries, newest first.
+	Deliveries(ctx context.Context, f core.DeliveryFilter) ([]core.Delivery, error)
+	// Creditors lists the destinations that have unfinished rows.
+	Creditors(ctx context.Context) ([]string, error)
 	// Parked lists lanes of a disabled destination in order of their oldest
 	// row, starting behind the row id after; at most limit.
 	Parked(ctx context.Context, destination string, after core.ID, limit int) ([]core.Lane, error)

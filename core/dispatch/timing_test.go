@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -95,6 +96,54 @@ func TestAClockThatJumpsMakesNoStorm(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAClockThatComesBackCausesNoStall(t *testing.T) {
+	year := 365 * 24 * time.Hour
+	for name, jump := range map[string]time.Duration{"an hour ahead": time.Hour, "ten years ahead": 10 * year} {
+		for answer, delay := range map[int]time.Duration{503: 5 * time.Minute, 400: 30 * time.Minute, 429: time.Minute} {
+			t.Run(fmt.Sprint(name, ", then ", answer), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					var offset atomic.Int64
+					var broken atomic.Bool
+					now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
+					sink := &answers{answer: func(core.Message) core.Answer {
+						if broken.Load() {
+							return core.Answer{Status: answer}
+						}
+						return core.Answer{Status: 503}
+					}}
+					m := newMemory()
+					m.owe(1, core.Created, now(), "webhook/a")
+					_, stop := running(t, m, Config{Now: now, Destinations: []*core.Destination{destination("a", sink)}})
+					time.Sleep(30 * time.Second)
+					broken.Store(true)
+					offset.Store(int64(jump))
+					time.Sleep(2 * time.Minute) // an attempt while the clock is ahead
+					made := len(sink.messages())
+					offset.Store(0)
+					time.Sleep(delay + time.Minute + time.Second)
+					stop()
+					if n := len(sink.messages()) - made; made < 2 || n < 1 || n > 2 {
+						t.Errorf("%d attempts, and %d after the clock came back; want one within %v", made, n, delay+time.Minute)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestARestartWithAClockThatWasAheadCausesNoStall(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m, sink := newMemory(), always(200)
+		m.owe(1, core.Created, time.Now().AddDate(10, 0, 0), "webhook/a")
+		_, stop := running(t, m, Config{Destinations: []*core.Destination{destination("a", sink)}})
+		time.Sleep(time.Minute)
+		stop()
+		if n := len(sink.messages()); n != 1 {
+			t.Errorf("%d messages, want 1 although it was due in ten years", n)
+		}
+	})
 }
 
 func TestNoticesAreBundled(t *testing.T) {

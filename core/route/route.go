@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"bellcrank.example/core"
 )
@@ -19,9 +20,10 @@ import (
 type Config struct {
 	Routes       []Route // in the order in which they are asked
 	Destinations []*core.Destination
-	Quiets       []Quiet      // what holds news back
-	Generation   int64        // counts the configurations that were loaded
-	Logger       *slog.Logger // slog.Default if nil
+	Filters      map[string]Filter // by destination; one without takes all
+	Quiets       []Quiet           // what holds news back
+	Generation   int64             // counts the configurations that were loaded
+	Logger       *slog.Logger      // slog.Default if nil
 }
 
 // Route sends the incidents that it matches to its destinations. It matches if
@@ -34,6 +36,7 @@ type Route struct {
 	// that breaks must not cost a page. Nil holds always.
 	When     func(*core.Incident) (bool, error)
 	To       []string // destinations, "TYPE/NAME"
+	Fallback []string // destinations that hear of what those of To aren't told because they are down
 	Continue bool     // the routes behind are asked as well
 }
 
@@ -47,8 +50,11 @@ type Tree struct {
 	configured int                    // of quiets
 	takes      map[string][]core.Kind // by destination; nil: all
 	all        []string
-	tests      []string // destinations that hear of tests
-	notify     []string // destinations that hear of what is wrong with us
+	tests      []string           // destinations that hear of tests
+	notify     []string           // destinations that hear of what is wrong with us
+	about      map[string]string  // who hears of what is wrong with a destination; by destination
+	filters    map[string]*filter // by destination
+	fallbacks  bool               // a route has a fallback
 	generation int64
 	log        *slog.Logger
 }
@@ -59,6 +65,7 @@ type compiled struct {
 	source Matcher // of match, for people
 	when   func(*core.Incident) (bool, error)
 	to     []string
+	stead  []string // the fallback
 	tests  []string // those of to that hear of tests
 	on     bool     // continue
 }
@@ -67,7 +74,13 @@ var _ core.Routes = (*Tree)(nil)
 
 // New builds a tree. It reports every destination that doesn't exist.
 func New(cfg Config) (*Tree, error) {
-	t := &Tree{takes: map[string][]core.Kind{}, quiets: compileQuiets(cfg.Quiets), configured: len(cfg.Quiets), generation: cfg.Generation, log: cfg.Logger}
+	t := &Tree{
+		takes: map[string][]core.Kind{}, about: map[string]string{}, filters: map[string]*filter{},
+		quiets: compileQuiets(cfg.Quiets), configured: len(cfg.Quiets), generation: cfg.Generation, log: cfg.Logger,
+	}
+	for id, f := range cfg.Filters {
+		t.filters[id] = &filter{match: compile(f.Match), when: f.When}
+	}
 	if t.log == nil {
 		t.log = slog.Default()
 	}
@@ -90,7 +103,7 @@ func New(cfg Config) (*Tree, error) {
 
 func (t *Tree) add(d *core.Destination) {
 	id := d.ID()
-	t.takes[id] = d.Events
+	t.takes[id], t.about[id] = d.Events, d.Retry.Notify
 	t.all = append(t.all, id)
 	if d.Tests {
 		t.tests = append(t.tests, id)
@@ -102,20 +115,34 @@ func (t *Tree) add(d *core.Destination) {
 
 func (t *Tree) compile(r Route) (compiled, error) {
 	c := compiled{name: r.Name, match: compile(r.Match), source: r.Match, when: r.When, on: r.Continue}
-	for _, id := range r.To {
-		if _, ok := t.takes[id]; !ok {
-			return compiled{}, fmt.Errorf("destination %s doesn't exist", id)
-		}
-		if !slices.Contains(c.to, id) {
-			c.to = append(c.to, id)
-		}
+	var err error
+	if c.to, err = t.known(r.To); err != nil {
+		return compiled{}, err
 	}
+	if c.stead, err = t.known(r.Fallback); err != nil {
+		return compiled{}, err
+	}
+	t.fallbacks = t.fallbacks || len(c.stead) > 0
 	for _, id := range c.to {
 		if slices.Contains(t.tests, id) {
 			c.tests = append(c.tests, id)
 		}
 	}
 	return c, nil
+}
+
+// known returns the destinations without repeats.
+func (t *Tree) known(ids []string) ([]string, error) {
+	var list []string
+	for _, id := range ids {
+		if _, ok := t.takes[id]; !ok {
+			return nil, fmt.Errorf("destination %s doesn't exist", id)
+		}
+		if !slices.Contains(list, id) {
+			list = append(list, id)
+		}
+	}
+	return list, nil
 }
 
 // Match lists the destinations that hear of the incident, without repeats. The
@@ -130,26 +157,37 @@ func (t *Tree) compile(r Route) (compiled, error) {
 // chosen may lead to the very destination that is in trouble.
 func (t *Tree) Match(in *core.Incident) []string {
 	if in.Integration == core.SelfIntegration {
-		return t.somebody()
+		return t.somebody(in)
 	}
 	matched := t.walk(in, nil)
 	switch {
 	case len(matched) > 0:
-		return matched
+		if taken := t.take(in, matched); len(taken) > 0 || in.Fallback == "" {
+			return taken
+		}
 	case in.Test:
 		return t.tests
 	case in.Fallback == "":
 		return nil
 	}
-	return t.somebody()
+	return t.somebody(in)
 }
 
-// somebody is who hears of what is broken.
-func (t *Tree) somebody() []string {
-	if len(t.notify) > 0 {
-		return t.notify
+// somebody is who hears of what is broken: never the destination that is in
+// trouble itself.
+func (t *Tree) somebody(in *core.Incident) []string {
+	about := ""
+	if in.Integration == core.SelfIntegration {
+		about = in.Labels[aboutLabel]
 	}
-	return t.all
+	if told := t.about[about]; told != "" && told != about {
+		return []string{told}
+	}
+	itself := func(id string) bool { return id == about }
+	if others := without(t.notify, itself); len(others) > 0 {
+		return others
+	}
+	return without(t.all, itself)
 }
 
 // walk asks the routes in order and tells seen, unless nil, of each decision.
@@ -199,7 +237,10 @@ type Decision struct {
 	Reason  string   // which member of the route says no, or which rule of ours it was
 	Words   string   // the same for people, of a route that says no
 	To      []string // who hears of the incident because of it
+	Kept    []string // who would hear of it but for a filter of theirs
 	Err     error    // why the condition couldn't be answered; counts as a match
+
+	fallback []string // who hears of it if one of To is down
 }
 
 func (r *compiled) decide(in *core.Incident) Decision {
@@ -215,7 +256,7 @@ func (r *compiled) decide(in *core.Incident) Decision {
 		}
 		d.Err = err
 	}
-	d.Matched, d.To = true, r.to
+	d.Matched, d.To, d.fallback = true, r.to, r.stead
 	if in.Test {
 		d.To = r.tests
 	}
@@ -227,7 +268,7 @@ func (r *compiled) decide(in *core.Incident) Decision {
 func (t *Tree) Explain(in *core.Incident) []Decision {
 	if in.Integration == core.SelfIntegration {
 		return []Decision{{
-			Matched: true, Asked: true, To: t.somebody(), Reason: "what the gateway tells of itself goes to the destinations with notify, else to all",
+			Matched: true, Asked: true, To: t.somebody(in), Reason: "what the gateway tells of itself goes to the destinations with notify, else to all",
 		}}
 	}
 	var decisions []Decision
@@ -235,12 +276,16 @@ func (t *Tree) Explain(in *core.Incident) []Decision {
 		if d.Reason != "" {
 			d.Words = t.routes[len(decisions)].words(d.Reason, in)
 		}
+		if taken := t.take(in, d.To); len(taken) < len(d.To) {
+			d.Kept = without(d.To, func(id string) bool { return slices.Contains(taken, id) })
+			d.To = taken
+		}
 		decisions = append(decisions, d)
 	})
 	for i := len(decisions); i < len(t.routes); i++ {
 		decisions = append(decisions, Decision{Route: t.routes[i].name, Reason: "not asked", Words: "not asked: a route before took it"})
 	}
-	if len(matched) > 0 {
+	if len(matched) > 0 && (in.Fallback == "" || len(t.take(in, matched)) > 0) {
 		return decisions
 	}
 	rule := Decision{To: t.Match(in), Matched: true, Asked: true}
@@ -261,7 +306,7 @@ func (t *Tree) Explain(in *core.Incident) []Decision {
 // what decided it.
 func (t *Tree) Decide(in *core.Incident) ([]string, []core.Decision) {
 	if in.Integration == core.SelfIntegration {
-		to := t.somebody()
+		to := t.somebody(in)
 		return to, []core.Decision{{Matched: true, Reason: "what the gateway tells of itself asks no route", To: to}}
 	}
 	var matched []string
@@ -269,6 +314,9 @@ func (t *Tree) Decide(in *core.Incident) ([]string, []core.Decision) {
 	decisions := make([]core.Decision, len(explained))
 	for i, d := range explained {
 		decisions[i] = core.Decision{Route: d.Route, Matched: d.Matched, Reason: d.Reason, To: d.To}
+		if len(d.Kept) > 0 {
+			decisions[i].Reason = "kept by its filter from " + strings.Join(d.Kept, ", ")
+		}
 		if d.Err != nil {
 			t.log.Warn("route condition failed, taken as a match", "route", d.Route, "incident", in.Name(), "err", d.Err)
 			decisions[i].Reason = "its condition failed, which counts as a match: " + d.Err.Error()

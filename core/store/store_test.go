@@ -16,10 +16,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // nobody hears of anything.
 type nobody struct{}
 
-func (nobody) Decide(*core.Incident) ([]string, []core.Decision) { return nil, nil }
-func (nobody) Wants(string, core.Kind) bool                      { return true }
-func (nobody) Hold(*core.Incident, time.Time) (core.Hold, bool)  { return core.Hold{}, false }
-func (nobody) Generation() int64                                 { return 1 }
+func (nobody) Decide(*core.Incident) ([]string, []core.Decision)  { return nil, nil }
+func (nobody) Wants(string, core.Kind) bool                       { return true }
+func (nobody) Hold(*core.Incident, time.Time) (core.Hold, bool)   { return core.Hold{}, false }
+func (nobody) Generation() int64                                  { return 1 }
+func (nobody) Instead(*core.Incident, func(string) bool) []string { return nil }
 
 func TestStoreRemembersAcrossProcesses(t *testing.T) {
 	dir := t.TempDir()

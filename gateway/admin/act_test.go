@@ -28,7 +28,9 @@ func (m *memory) Act(_ context.Context, number int64, a core.Act) (core.Acted, e
 // nowhere is where nobody hears of anything.
 type nowhere struct{}
 
-func (nowhere) Decide(*core.Incident) ([]string, []core.Decision)       { return nil, nil }
+func (nowhere) Decide(*core.Incident) ([]string, []core.Decision)  { return nil, nil }
+func (nowhere) Instead(*core.Incident, func(string) bool) []string { return nil }
+
 func (nowhere) Wants(string, core.Kind) bool                            { return true }
 func (nowhere) Hold(*core.Incident, time.Time) (h core.Hold, held bool) { return h, false }
 func (nowhere) Generation() int64                                       { return 1 }

@@ -44,9 +44,10 @@ type everywhere struct{}
 func (everywhere) Decide(*core.Incident) ([]string, []core.Decision) {
 	return []string{"webhook/ops"}, nil
 }
-func (everywhere) Wants(string, core.Kind) bool                     { return true }
-func (everywhere) Hold(*core.Incident, time.Time) (core.Hold, bool) { return core.Hold{}, false }
-func (everywhere) Generation() int64                                { return 1 }
+func (everywhere) Wants(string, core.Kind) bool                       { return true }
+func (everywhere) Hold(*core.Incident, time.Time) (core.Hold, bool)   { return core.Hold{}, false }
+func (everywhere) Generation() int64                                  { return 1 }
+func (everywhere) Instead(*core.Incident, func(string) bool) []string { return nil }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()

@@ -41,7 +41,7 @@ func (g *Gateway) newSetup(c *config.Config) (*setup, error) {
 
 // NewTree makes the tree of a configuration.
 func NewTree(c *config.Config, generation int64) (*route.Tree, error) {
-	return route.New(route.Config{Routes: c.Routes, Destinations: c.Destinations, Quiets: c.Quiets, Generation: generation})
+	return route.New(route.Config{Routes: c.Routes, Destinations: c.Destinations, Filters: c.Filters, Quiets: c.Quiets, Generation: generation})
 }
 
 func (g *Gateway) keys() *keyring.Table { return g.current.Load().keys }

@@ -65,6 +65,7 @@ type Config struct {
 	Plugins      []Plugin
 	Integrations []*core.Integration
 	Destinations []*core.Destination
+	Filters      map[string]route.Filter // of destinations that have one, by "TYPE/NAME"
 	Routes       []route.Route
 	Quiets       []route.Quiet    // silences and windows
 	Tests        []Test           // what `bellcrank validate -test` runs
@@ -132,6 +133,7 @@ func defaults() *Config {
 	const day = 24 * time.Hour
 	return &Config{
 		Name:      "bellcrank",
+		Filters:   map[string]route.Filter{},
 		DataDir:   "/var/lib/bellcrank",
 		Ingest:    Listener{Address: "127.0.0.1:8080"},
 		Admin:     Listener{Address: "127.0.0.1:8081"},

@@ -8,6 +8,7 @@ import (
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/destination"
+	"bellcrank.example/core/route"
 )
 
 func (l *loader) destination(b *block) {
@@ -19,6 +20,11 @@ func (l *loader) destination(b *block) {
 	b.boolean("tests", &d.Tests)
 	b.boolean("fold", &d.Fold)
 	b.boolean("notify", &d.Notify)
+	b.count("concurrency", &d.Concurrency)
+	b.one("rate_limit", func(b *block) { b.pace("rate", &d.Pace) })
+	if f, ok := b.filter(); ok {
+		l.cfg.Filters[d.ID()] = f
+	}
 	d.Events = b.kinds()
 	if b.positive("timeout", &d.Timeout) && d.Timeout > core.DefaultAttemptTimeout {
 		l.errorf(b.where("timeout"), "Invalid timeout", "An attempt takes %v at most, so that a restart can wait for it.", core.DefaultAttemptTimeout)
@@ -30,6 +36,16 @@ func (l *loader) destination(b *block) {
 		}
 	}
 	l.cfg.Destinations = append(l.cfg.Destinations, d)
+}
+
+// filter reads which incidents the destination takes, whatever the routes say.
+func (b *block) filter() (route.Filter, bool) {
+	var f route.Filter
+	b.one("match", func(b *block) { b.match(&f.Match) })
+	if attr, ok := b.content.Attributes["when"]; ok {
+		f.When = b.l.condition(attr.Expr)
+	}
+	return f, b.has("when") || b.holds("match")
 }
 
 // retryPolicy reads the policy that the block refers to.

@@ -73,7 +73,7 @@ func newLoader(src Source) *loader {
 		order:       map[string][]string{},
 		locals:      map[string]*local{},
 		calls:       map[string]map[string]function.Function{},
-		retries:     map[string]core.Retry{"default": core.DefaultRetry()},
+		retries:     map[string]core.Retry{"default": core.DefaultRetry(), "long": core.LongRetry()},
 		keys:        map[[32]byte]hcl.Range{},
 		used:        map[string]bool{},
 		conditional: map[string]bool{},

@@ -88,7 +88,13 @@ func TestDestinationsAreConfigured(t *testing.T) {
 	c := full(t)
 	crm, audit := c.Destinations[0], c.Destinations[1]
 	same(t, "ID", crm.ID(), "webhook/crm")
-	same(t, "Retry", crm.Retry, core.DefaultRetry())
+	policy := core.DefaultRetry()
+	policy.MaxAge, policy.Notify = 7*24*time.Hour, "log/audit"
+	same(t, "Retry", crm.Retry, policy)
+	same(t, "Concurrency, Pace", []any{crm.Concurrency, crm.Pace}, []any{8, time.Second / 30})
+	filter := c.Filters["webhook/crm"]
+	same(t, "Filter", []any{filter.Match.Titles, filter.When != nil}, []any{[]string{"*"}, true})
+	same(t, "audit's filter", c.Filters["log/audit"], route.Filter{})
 	same(t, "Events", crm.Events, core.Kinds())
 	same(t, "Notify, Tests, Fold", []bool{crm.Notify, crm.Tests, crm.Fold}, []bool{true, false, true})
 	same(t, "Timeout", crm.Timeout, core.DefaultAttemptTimeout)

@@ -87,7 +87,10 @@ func (l *loader) retention(b *block) {
 }
 
 func (l *loader) retry(b *block) {
-	r := core.DefaultRetry()
+	r, ok := l.retries[b.labels[0]]
+	if !ok {
+		r = core.DefaultRetry()
+	}
 	r.Name = b.labels[0]
 	if list(b, "schedule", &r.Schedule, parseDuration) {
 		var total time.Duration
@@ -106,6 +109,10 @@ func (l *loader) retry(b *block) {
 		return f, nil
 	})
 	b.oneOf("on_exhausted", &r.OnExhausted, "disable", "dead")
+	b.positive("max_age", &r.MaxAge)
+	if b.text("notify", &r.Notify) {
+		b.destinationNamed("notify", r.Notify)
+	}
 	l.retries[r.Name] = r
 }
 

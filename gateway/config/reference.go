@@ -78,8 +78,10 @@ var referable = map[string]int{"destination": 2, "retry": 1, "plugin": 1}
 // nameReferences makes the values that references stand for: "TYPE/NAME" or
 // "NAME".
 func (l *loader) nameReferences() {
-	if l.declared["retry"]["default"] == (hcl.Range{}) {
-		l.order["retry"] = append(l.order["retry"], "default") // is always there
+	for _, name := range slices.Sorted(maps.Keys(l.retries)) { // they are always there
+		if l.declared["retry"][name] == (hcl.Range{}) {
+			l.order["retry"] = append(l.order["retry"], name)
+		}
 	}
 	byType := map[string]map[string]cty.Value{}
 	for _, id := range l.order["destination"] {

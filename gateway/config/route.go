@@ -15,13 +15,8 @@ func (l *loader) route(b *block) {
 	r := route.Route{Name: b.labels[0]}
 	b.matchOrWhen(&r.Match, &r.When)
 	b.boolean("continue", &r.Continue)
-	list(b, "to", &r.To, func(id string) (string, error) {
-		if !slices.Contains(l.order["destination"], id) {
-			return "", fmt.Errorf("there is no destination %s%s", id, suggestion(id, l.order["destination"]))
-		}
-		l.used[id] = true
-		return id, nil
-	})
+	list(b, "to", &r.To, l.destinationID)
+	list(b, "fallback", &r.Fallback, l.destinationID)
 	if !b.has("to") {
 		l.errorf(&b.at, "No destination", "Say where the route leads: to = [destination.TYPE.NAME]. An empty list leads to nobody.")
 	} else if attr := b.content.Attributes["to"]; isEmptyList(attr.Expr) {
@@ -30,6 +25,22 @@ func (l *loader) route(b *block) {
 	l.reachable(b, &r)
 	l.catchAll = l.catchAll || !b.has("when") && !b.holds("match")
 	l.cfg.Routes = append(l.cfg.Routes, r)
+}
+
+// destinationID takes the id of a destination that is declared.
+func (l *loader) destinationID(id string) (string, error) {
+	if !slices.Contains(l.order["destination"], id) {
+		return "", fmt.Errorf("there is no destination %s%s", id, suggestion(id, l.order["destination"]))
+	}
+	l.used[id] = true
+	return id, nil
+}
+
+// destinationNamed checks an argument that names a destination.
+func (b *block) destinationNamed(name, id string) {
+	if _, err := b.l.destinationID(id); err != nil {
+		b.wrong(b.where(name), name, err)
+	}
 }
 
 func isEmptyList(expr hcl.Expression) bool {

@@ -84,13 +84,15 @@ var shapes = map[string]shape{
 	"destination": {
 		arguments: []string{
 			"retry", "tests", "events", "send_resolved", "fold", "notify", "allowed_cidrs", "timeout",
+			"concurrency", "when",
 		},
-		blocks: map[string][]string{"settings": nil},
-		later:  map[string][]string{"rate_limit": nil},
+		blocks: map[string][]string{"settings": nil, "rate_limit": nil, "match": nil},
 	},
-	"retry": {arguments: []string{"schedule", "jitter", "on_exhausted"}},
+	"destination.rate_limit": {arguments: []string{"rate"}},
+	"destination.match":      {arguments: []string{"integration", "severity", "service", "labels", "title"}},
+	"retry":                  {arguments: []string{"schedule", "jitter", "on_exhausted", "max_age", "notify"}},
 	"route": {
-		arguments: []string{"when", "to", "continue"},
+		arguments: []string{"when", "to", "fallback", "continue"},
 		blocks:    map[string][]string{"match": nil},
 		later:     map[string][]string{"mute": nil},
 	},

@@ -49,3 +49,14 @@ func parseSize(s string) (int64, error) {
 	}
 	return n << shift, nil
 }
+
+// parseRate reads "2/s", "30/m" or "100/h" as the time between two.
+func parseRate(s string) (time.Duration, error) {
+	count, unit, ok := strings.Cut(s, "/")
+	per := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
+	n, err := strconv.ParseUint(count, 10, 16)
+	if !ok || per == 0 || err != nil || n == 0 {
+		return 0, fmt.Errorf(`%q is no rate; write one such as "2/s", "30/m" or "100/h"`, s)
+	}
+	return per / time.Duration(n), nil
+}

@@ -66,6 +66,11 @@ func (b *block) size(name string, to *int64) {
 	})
 }
 
+// pace reads a rate as the time between two.
+func (b *block) pace(name string, to *time.Duration) bool {
+	return read(b, name, cty.String, to, func(v cty.Value) (time.Duration, error) { return parseRate(v.AsString()) })
+}
+
 // oneOf reads one of a few words.
 func (b *block) oneOf(name string, to *string, words ...string) {
 	read(b, name, cty.String, to, func(v cty.Value) (string, error) { return v.AsString(), among(v.AsString(), words) })

@@ -336,15 +336,22 @@ func (b *batch) count(insert bool, r *core.Request) {
 
 // foldAll folds, and turns a panic of the rules into an error: one request
 // that they can't bear must not take the others with it.
-func (b *batch) foldAll(gated Gated, changes []*core.Change) (folded *core.Folded, err error) {
+func (b *batch) foldAll(gated Gated, changes []*core.Change) (*core.Folded, error) {
+	return guarded(func() *core.Folded {
+		folded := core.Fold(b.state(gated), changes, b.cfg.Routes(), b.now)
+		b.wake(gated, folded)
+		return folded
+	})
+}
+
+// guarded turns a panic of the rules into an error.
+func guarded(fold func() *core.Folded) (folded *core.Folded, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("fold: %v", p)
 		}
 	}()
-	folded = core.Fold(b.state(gated), changes, b.cfg.Routes(), b.now)
-	b.wake(gated, folded)
-	return folded, nil
+	return fold(), nil
 }
 
 func (b *batch) state(gated Gated) *core.State {

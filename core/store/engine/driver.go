@@ -86,6 +86,7 @@ type Reader interface {
 type dispatchReader interface {
 	Due(ctx context.Context, destination string, now time.Time, limit int) ([]core.Lane, error)
 	NextDue(ctx context.Context, destination string) (time.Time, error)
+	Creditors(ctx context.Context) ([]string, error)
 	Parked(ctx context.Context, destination string, after core.ID, limit int) ([]core.Lane, error)
 	Version(ctx context.Context, incident core.ID, number int) (core.Version, error)
 	Memory(ctx context.Context, incident core.ID, destination string) (string, error)
@@ -120,6 +121,9 @@ type Tx interface {
 	// SetDestination stores a destination's state. A disabled one has its due
 	// rows parked.
 	SetDestination(ctx context.Context, s core.DestinationState) error
+	// Waiting returns open incidents of which a destination is still owed
+	// something, newest first.
+	Waiting(ctx context.Context, destination string, limit int) ([]*core.Incident, error)
 	// Release makes rows due again: those parked, and those that wait because
 	// of a destination-fault.
 	Release(ctx context.Context, destination string, from time.Time, step time.Duration) error

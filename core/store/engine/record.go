@@ -84,11 +84,46 @@ func (b *batch) setDestination(ctx context.Context, s core.DestinationState) err
 }
 
 // store keeps a destination's state, in the batch's own view until the commit.
+// When it goes down, others hear of what it isn't told.
 func (b *batch) store(ctx context.Context, s core.DestinationState) error {
 	if err := b.tx.SetDestination(ctx, s); err != nil {
 		return fmt.Errorf("store the state of %s: %w", s.Destination, err)
 	}
+	fell := b.states[s.Destination].Active() && !s.Active()
 	b.states = maps.Clone(b.states)
 	b.states[s.Destination] = s
+	if !fell {
+		return nil
+	}
+	return b.tellInstead(ctx, s.Destination)
+}
+
+// maxInstead bounds the incidents that others hear of when a destination goes
+// down: whoever is told of so many looks at the list.
+const maxInstead = 1000
+
+func (b *batch) tellInstead(ctx context.Context, destination string) error {
+	incidents, err := b.tx.Waiting(ctx, destination, maxInstead)
+	if err != nil {
+		return fmt.Errorf("list what %s isn't told: %w", destination, err)
+	}
+	folded, err := guarded(func() *core.Folded {
+		state := &core.State{Destinations: b.states, NewID: b.NewID}
+		return core.TellInstead(state, incidents, b.cfg.Routes(), b.now)
+	})
+	if err != nil {
+		b.cfg.Logger.Error("tell others of what a destination isn't told", "destination", destination, "err", err)
+		return nil // its own rows are parked all the same
+	}
+	if len(folded.Changed) == 0 {
+		return nil
+	}
+	for _, d := range folded.Deliveries {
+		b.bell[d.Destination] = true
+	}
+	w := &Writes{Changed: folded.Changed, Deliveries: folded.Deliveries, Now: b.now}
+	if err := b.tx.Write(ctx, w); err != nil {
+		return fmt.Errorf("tell others of what %s isn't told: %w", destination, err)
+	}
 	return nil
 }

@@ -17,6 +17,8 @@ type everywhere struct{}
 func (everywhere) Decide(*core.Incident) ([]string, []core.Decision) {
 	return []string{"log/a", "log/b"}, nil
 }
+func (everywhere) Instead(*core.Incident, func(string) bool) []string { return nil }
+
 func (everywhere) Wants(string, core.Kind) bool                            { return true }
 func (everywhere) Hold(*core.Incident, time.Time) (h core.Hold, held bool) { return h, false }
 func (everywhere) Generation() int64                                       { return 1 }

@@ -62,6 +62,7 @@ type load struct {
 func (l *load) Decide(*core.Incident) ([]string, []core.Decision) {
 	return []string{"webhook/pager"}, nil
 }
+func (*load) Instead(*core.Incident, func(string) bool) []string { return nil }
 func (l *load) Wants(string, core.Kind) bool                     { return true }
 func (l *load) Hold(*core.Incident, time.Time) (core.Hold, bool) { return core.Hold{}, false }
 func (l *load) Generation() int64                                { return 1 }

@@ -13,7 +13,14 @@ import (
 const (
 	selectLane = selectDelivery + ` WHERE destination = ? AND incident_id = ? AND state IN ('due', 'leased', 'parked')
 ORDER BY version`
-	dueIncidents    = `SELECT incident_id FROM delivery WHERE destination = ? AND state = 'due' AND next_at <= ? ORDER BY next_at, id`
+	dueIncidents = `SELECT incident_id FROM delivery WHERE destination = ? AND state = 'due' AND next_at <= ? ORDER BY next_at, id`
+	creditors    = `WITH RECURSIVE owed (destination) AS (
+	SELECT min(destination) FROM delivery WHERE state IN ('due', 'leased', 'parked')
+	UNION ALL
+	SELECT (SELECT min(destination) FROM delivery
+		WHERE state IN ('due', 'leased', 'parked') AND destination > owed.destination)
+	FROM owed WHERE destination IS NOT NULL)
+SELECT destination FROM owed WHERE destination IS NOT NULL`
 	parkedIncidents = `SELECT incident_id FROM delivery WHERE destination = ? AND state = 'parked' AND id > ? ORDER BY id`
 )
 
@@ -77,6 +84,18 @@ func (db *DB) NextDue(ctx context.Context, destination string) (next time.Time, 
 		return err
 	})
 	return next, err
+}
+
+// Creditors lists the destinations that have unfinished rows. It leaps from one to
+// the next in the index, however many rows each has.
+func (db *DB) Creditors(ctx context.Context) (list []string, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		return c.query(creditors).each(func(r *row) error {
+			list = append(list, r.text())
+			return nil
+		})
+	})
+	return list, err
 }
 
 // Parked lists lanes of a disabled destination in order of their oldest row.

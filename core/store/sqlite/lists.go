@@ -195,6 +195,9 @@ func (db *DB) Deliveries(ctx context.Context, want core.DeliveryFilter) (list []
 	f.text(`destination = ?`, want.Destination)
 	f.int(`incident_id = ?`, int64(want.Incident))
 	f.text(`state = ?`, string(want.State))
+	f.since(`created_at >= ?`, want.Since)
+	f.since(`created_at < ?`, want.Until)
+	f.since(`next_at > ?`, want.DueAfter)
 	err = db.read(ctx, func(c *conn) error {
 		return f.query(c, selectNumbered, want.Page).each(func(r *row) error {
 			delivery := readDelivery(r)

@@ -68,6 +68,20 @@ func (t tx) SetDestination(_ context.Context, s core.DestinationState) error {
 	return t.query(`UPDATE delivery SET state = 'parked' WHERE destination = ? AND state = 'due'`).text(s.Destination).exec()
 }
 
+const waitingIncidents = selectIncident + ` WHERE id IN (
+SELECT incident_id FROM delivery WHERE destination = ? AND state IN ('due', 'leased', 'parked'))
+AND status <> 'resolved' ORDER BY id DESC LIMIT ?`
+
+// Waiting returns open incidents of which a destination is owed something.
+func (t tx) Waiting(_ context.Context, destination string, limit int) (list []*core.Incident, err error) {
+	err = t.query(waitingIncidents).text(destination).num(limit).each(func(r *row) error {
+		in, err := readIncident(r)
+		list = append(list, in)
+		return err
+	})
+	return list, err
+}
+
 const release = `UPDATE delivery SET state = 'due', next_at = CASE state
 	WHEN 'due' THEN min(next_at, ?2 + waiting.n * ?3) ELSE ?2 + waiting.n * ?3 END
 FROM (

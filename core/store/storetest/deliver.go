@@ -230,6 +230,39 @@ func parkAndRelease(t *testing.T, f *fixture) {
 	}
 }
 
+func standInHears(t *testing.T, f *fixture) {
+	f.stead = true
+	f.run()
+	f.accept(trigger("delivered"))
+	for i := range 3 {
+		f.accept(trigger(fmt.Sprint(i)))
+	}
+	f.accept(resolve("2"))
+	done := f.delivery(1, 1)
+	done.State = core.DeliveryDelivered
+	f.must(f.Record(t.Context(), core.Outcome{Deliveries: []core.Delivery{done}}))
+	off := core.DestinationState{Tenant: tenant, Destination: webhook, Disabled: core.DisabledExhausted, Since: f.clock()}
+	f.must(f.SetDestination(t.Context(), off))
+	f.must(f.SetDestination(t.Context(), off)) // told once
+	if got := f.bells(); !slices.Contains(got, "webhook/stead") {
+		t.Errorf("rang for %v, want the one who stands in", got)
+	}
+	f.accept(trigger("new"))
+	f.accept(resolve("0"))
+	rows, err := f.Deliveries(t.Context(), core.DeliveryFilter{Destination: "webhook/stead"})
+	f.must(err)
+	slices.Reverse(rows)
+	var told []string
+	for _, d := range rows {
+		told = append(told, fmt.Sprintf("%d %s %s", d.Number, d.Kind, d.State))
+	}
+	want := []string{"2 created due", "3 created due", "5 created due", "2 resolved due"}
+	slices.Sort(told[:min(2, len(told))])
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("it was told (-want +got):\n%s", diff)
+	}
+}
+
 func successReleases(t *testing.T, f *fixture) {
 	f.run()
 	later := f.clock().Add(time.Hour)

@@ -48,6 +48,7 @@ func Run(t *testing.T, open Open) {
 		"a finished delivery stays finished":                          finishedStays,
 		"a new version waits as its predecessor does":                 versionInherits,
 		"a disabled destination parks, an enabled one releases":       parkAndRelease,
+		"who stands in hears of what is open":                         standInHears,
 		"a success releases what the destination held up":             successReleases,
 		"the schedule survives a restart to the microsecond":          scheduleSurvives,
 		"the bell rings for destinations that are owed something":     bellRings,
@@ -96,6 +97,7 @@ type fixture struct {
 	hold  core.Hold       // of every incident; guarded by mu
 	match []string        // destinations of every incident; guarded by mu
 	rung  map[string]bool // guarded by mu
+	stead bool            // a destination stands in for those that are down
 	poor  string          // the title that the routes can't bear; guarded by mu
 }
 
@@ -178,6 +180,14 @@ func (f *fixture) Decide(in *core.Incident) ([]string, []core.Decision) {
 		panic("no route for this")
 	}
 	return slices.Clone(f.match), []core.Decision{{Route: "all", Matched: true, To: slices.Clone(f.match)}}
+}
+
+// Instead makes *fixture core.Routes: webhook/stead stands in for all others.
+func (f *fixture) Instead(in *core.Incident, down func(string) bool) []string {
+	if to, _ := f.Decide(in); f.stead && slices.ContainsFunc(to, down) {
+		return []string{"webhook/stead"}
+	}
+	return nil
 }
 
 // Wants makes *fixture core.Routes.

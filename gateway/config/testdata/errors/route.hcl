@@ -14,6 +14,7 @@ route "match" {
   }
   match {}                           # error 3: Duplicate match
   to = ["log/a", "log/c"]            # error 18: There is no destination log/c
+  fallback = ["log/d"]               # error 15: There is no destination log/d
 }
 route "nobody" { # error 1: No destination
   match {
