@@ -112,6 +112,9 @@ func (m envelope) unsubscription(s settings) (sdk.Result, error) {
 	if s.Unsubscribed == "ignore" {
 		return sdk.Result{Ignored: "the topic no longer sends here"}, nil
 	}
+	if m.topic == "" {
+		return sdk.Result{}, &sdk.Failure{Code: sdk.Unsupported, Path: "TopicArn", Message: "missing: which topic no longer sends here?"}
+	}
 	return sdk.Result{Events: []sdk.Event{{
 		Action: sdk.Trigger, Severity: sdk.Medium, Title: sdk.Line("SNS topic " + last(m.topic) + " no longer sends here"),
 		Description: "The subscription was ended. What is published to the topic from now on will not arrive.",

@@ -59,7 +59,7 @@ func (p *payload) result(ctx context.Context, s Settings, now time.Time) (sdk.Re
 	case s.GroupBy == "group" && len(result.Events) > 0:
 		result.Events = []sdk.Event{p.groupEvent(result.Events)}
 	}
-	if s.Truncated == "incident" {
+	if s.Truncated == "incident" && p.TruncatedAlerts.known {
 		result.Events = append(result.Events, p.truncatedEvent())
 	}
 	result.Notes = p.notes()
@@ -70,8 +70,8 @@ func (p *payload) result(ctx context.Context, s Settings, now time.Time) (sdk.Re
 // the notification is.
 func (p *payload) notes() []string {
 	var notes []string
-	if p.TruncatedAlerts > 0 {
-		notes = append(notes, fmt.Sprintf("%d more alerts of this group are hidden by max_alerts", p.TruncatedAlerts))
+	if p.TruncatedAlerts.n > 0 {
+		notes = append(notes, fmt.Sprintf("%d more alerts of this group are hidden by max_alerts", p.TruncatedAlerts.n))
 	}
 	switch n := len(p.dropped); {
 	case n == 1:

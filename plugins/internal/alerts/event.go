@@ -193,8 +193,8 @@ func (p *payload) metadata(a *alert) map[string]any {
 	if len(p.RouteLabels) > 0 {
 		m["routeLabels"] = anyMap(p.RouteLabels)
 	}
-	if p.TruncatedAlerts > 0 {
-		m["truncatedAlerts"] = int(p.TruncatedAlerts)
+	if p.TruncatedAlerts.n > 0 {
+		m["truncatedAlerts"] = p.TruncatedAlerts.n
 	}
 	if len(a.Values) > 0 && a.Values[0] == '{' && json.Valid(a.Values) {
 		m["values"] = a.Values
@@ -217,7 +217,7 @@ func (p *payload) groupEvent(events []sdk.Event) sdk.Event {
 	e := events[0]
 	if len(firing) > 0 {
 		e = firing[0]
-	} else if statuses[strings.ToLower(string(p.Status))] == sdk.Trigger { // those that fire are cut off
+	} else if p.hidesFiring() {
 		e.Action, e.OccurredAt, e.EndedAt, e.Severity = sdk.Trigger, time.Time{}, time.Time{}, sdk.SeverityOf(e.SeverityRaw)
 	}
 	for _, one := range firing {
@@ -225,10 +225,8 @@ func (p *payload) groupEvent(events []sdk.Event) sdk.Event {
 			e.Severity, e.SeverityRaw = one.Severity, one.SeverityRaw
 		}
 	}
-	e.DedupKey, e.IdentityRule = "group:"+string(p.GroupKey), "group key"
-	if p.GroupKey == "" {
-		e.DedupKey, e.IdentityRule = "group:"+hash(p.GroupLabels, p.CommonLabels), "group labels"
-	}
+	group, rule := p.group()
+	e.DedupKey, e.IdentityRule = "group:"+group, rule
 	e.Title = sdk.Line(first(p.CommonAnnotations.get("summary", "title"), p.GroupLabels.get("alertname"), "Alerts "+firstLabels(p.GroupLabels)))
 	e.Test = !slices.ContainsFunc(events, func(e sdk.Event) bool { return !e.Test })
 	e.Labels = p.CommonLabels
@@ -236,18 +234,34 @@ func (p *payload) groupEvent(events []sdk.Event) sdk.Event {
 	return e
 }
 
+// hidesFiring reports whether alerts that fire are cut off. A group that lost
+// its status may have some.
+func (p *payload) hidesFiring() bool {
+	action, known := statuses[strings.ToLower(string(p.Status))]
+	return action == sdk.Trigger || !known && p.TruncatedAlerts.n > 0
+}
+
+// group identifies the notification's group.
+func (p *payload) group() (key, rule string) {
+	if p.GroupKey == "" {
+		return hash(p.GroupLabels, p.CommonLabels), "group labels"
+	}
+	return string(p.GroupKey), "group key"
+}
+
 // truncatedEvent tells of alerts that nobody will ever be told of otherwise.
 // Without any it resolves: which notification was the last to hide some isn't
 // known here.
 func (p *payload) truncatedEvent() sdk.Event {
 	receiver := unescape(string(p.Receiver))
+	group, _ := p.group()
 	e := sdk.Event{
-		Action: sdk.Resolve, DedupKey: "truncated:" + string(p.GroupKey), IdentityRule: "truncated group",
+		Action: sdk.Resolve, DedupKey: "truncated:" + group, IdentityRule: "truncated group",
 		Title: "No alerts are hidden by max_alerts on receiver " + receiver,
 	}
-	if p.TruncatedAlerts > 0 {
+	if p.TruncatedAlerts.n > 0 {
 		e.Action, e.Severity = sdk.Trigger, sdk.Medium
-		e.Title = fmt.Sprintf("%d alerts are hidden by max_alerts on receiver %s", p.TruncatedAlerts, receiver)
+		e.Title = fmt.Sprintf("%d alerts are hidden by max_alerts on receiver %s", p.TruncatedAlerts.n, receiver)
 	}
 	return e
 }

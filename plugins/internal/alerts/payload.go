@@ -27,7 +27,7 @@ type payload struct {
 	RouteLabels        labels  `json:"routeLabels"` // since 0.34
 	ExternalURL        text    `json:"externalURL"`
 	GroupKey           text    `json:"groupKey"`
-	TruncatedAlerts    number  `json:"truncatedAlerts"`
+	TruncatedAlerts    count   `json:"truncatedAlerts"`
 	NotificationReason text    `json:"notification_reason"` // since 0.32
 
 	OrgID text `json:"orgId"` // Grafana
@@ -216,15 +216,19 @@ func (i *instant) UnmarshalJSON(raw []byte) error { //nolint:unparam // the inte
 	return nil
 }
 
-// number takes counts; everything else is zero.
-type number int
+// count takes whole numbers. What isn't one, or isn't there, is unknown, which
+// is not none.
+type count struct {
+	n     int
+	known bool
+}
 
-// UnmarshalJSON makes number a json.Unmarshaler that never fails.
-func (n *number) UnmarshalJSON(raw []byte) error { //nolint:unparam // the interface wants an error
-	*n = 0
+// UnmarshalJSON makes count a json.Unmarshaler that never fails.
+func (c *count) UnmarshalJSON(raw []byte) error { //nolint:unparam // the interface wants an error
+	*c = count{}
 	var i int
-	if json.Unmarshal([]byte(loose.Scalar(raw)), &i) == nil && i > 0 {
-		*n = number(i)
+	if json.Unmarshal([]byte(loose.Scalar(raw)), &i) == nil && i >= 0 {
+		*c = count{n: i, known: true}
 	}
 	return nil
 }
