@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -44,24 +45,24 @@ func hostile(body []byte, values int) [][]byte {
 // own: decoders differ in which one counts, but none may fall over.
 func doubled(value any) [][]byte {
 	object, ok := value.(map[string]any)
-	encoded, err := json.Marshal(value)
-	if !ok || err != nil || len(object) == 0 {
+	if !ok {
 		return nil
 	}
 	var bodies [][]byte
 	for _, name := range slices.Sorted(maps.Keys(object)) {
-		quoted, err := json.Marshal(name)
-		if err != nil {
-			continue
-		}
-		for _, second := range []string{`null`, `"x"`, `[]`, `{"a":1}`} {
-			bodies = append(bodies,
-				slices.Concat([]byte("{"), quoted, []byte(":"+second+","), encoded[1:]),
-				slices.Concat(encoded[:len(encoded)-1], []byte(","), quoted, []byte(":"+second+"}")))
+		for _, second := range seconds {
+			for _, before := range []bool{true, false} {
+				if encoded, err := json.Marshal(twice{object: object, name: name, second: second, before: before}); err == nil {
+					bodies = append(bodies, encoded)
+				}
+			}
 		}
 	}
 	return bodies
 }
+
+// seconds are the values that a doubled member gets.
+var seconds = [...]string{`null`, `"x"`, `[]`, `{"a":1}`}
 
 // grownSize is about how long a grown body is, in bytes.
 const grownSize = 2 << 20
@@ -159,8 +160,59 @@ func (m *mutator) object(object map[string]any, depth int) []any {
 		renamed := maps.Clone(without)
 		renamed[strings.ToUpper(name)] = object[name]
 		out = append(out, renamed)
+		if bigger, ok := bigger(object[name]); ok {
+			out = append(out, with(object, name, bigger))
+		}
+		if depth > 0 { // those of the body itself are doubled with all values
+			m.next++
+			out = append(out, twice{object: object, name: name, second: seconds[m.next%len(seconds)], before: m.next%2 == 0})
+		}
 	}
 	return out
+}
+
+// bigger returns a value that is as it was, and more of it.
+func bigger(value any) (any, bool) {
+	const times = 100
+	switch v := value.(type) {
+	case string:
+		return strings.Repeat(v+" ", times), v != ""
+	case json.Number:
+		return json.Number(v.String() + strings.Repeat("0", times)), strings.Trim(v.String(), "-0") != "" && !strings.ContainsAny(v.String(), "eE")
+	case []any:
+		return slices.Repeat(v, times), len(v) > 0
+	case map[string]any:
+		grown := maps.Clone(v)
+		for i := range times {
+			grown["member"+strconv.Itoa(i)] = "x"
+		}
+		return grown, true
+	}
+	return nil, false
+}
+
+// twice is an object that gives one of its members a second value.
+type twice struct {
+	object map[string]any
+	name   string
+	second string // JSON
+	before bool   // the member's own value
+}
+
+// MarshalJSON writes the member twice.
+func (t twice) MarshalJSON() ([]byte, error) {
+	encoded, err := json.Marshal(t.object)
+	if err != nil {
+		return nil, err
+	}
+	quoted, err := json.Marshal(t.name)
+	if err != nil {
+		return nil, err
+	}
+	if t.before {
+		return slices.Concat([]byte("{"), quoted, []byte(":"+t.second+","), encoded[1:]), nil
+	}
+	return slices.Concat(encoded[:len(encoded)-1], []byte(","), quoted, []byte(":"+t.second+"}")), nil
 }
 
 func with(object map[string]any, name string, value any) map[string]any {

@@ -44,6 +44,8 @@ func everyCheck(t runner, a sdk.Adapter, cases []testCase, update bool) {
 	}
 	t.run("samples", func(t runner) { checkSamples(t, a) })
 	t.run("hostile bodies", func(t runner) { checkHostile(t, a, cases) })
+	t.run("damage", func(t runner) { checkEach(t, a, cases, harmless) })
+	t.run("batches", func(t runner) { checkEach(t, a, cases, survives) })
 	t.run("cancellation", func(t runner) { checkCancellation(t, a) })
 	t.run("many at once", func(t runner) { checkConcurrent(t, a, cases) })
 }
@@ -162,6 +164,21 @@ func checkHostile(t runner, a sdk.Adapter, cases []testCase) {
 		for _, body := range hostile(r.Body, values) {
 			r.Body = body
 			checkAnswer(t, a, r)
+		}
+	}
+}
+
+// checkEach holds every sample and case to a promise.
+func checkEach(t runner, a sdk.Adapter, cases []testCase, promise func(sdk.Adapter, sdk.Request) error) {
+	info := a.Describe()
+	for i, r := range sampleRequests(info) {
+		if err := promise(a, r); err != nil {
+			t.Errorf("sample %q: %v", info.Samples[i].Name, err)
+		}
+	}
+	for _, c := range cases {
+		if err := promise(a, c.request); err != nil {
+			t.Errorf("%s: %v", c.name, err)
 		}
 	}
 }

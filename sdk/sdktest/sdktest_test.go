@@ -30,14 +30,14 @@ type diskSettings struct {
 func (disks) Adapt(_ context.Context, r sdk.Request) (sdk.Result, error) {
 	var p struct {
 		Disk string `json:"disk"`
-		Full bool   `json:"full"`
+		Full *bool  `json:"full"`
 	}
 	if err := json.Unmarshal(r.Body, &p); err != nil || p.Disk == "" {
 		return sdk.Result{}, &sdk.Failure{Code: sdk.Malformed, Path: "disk", Message: "want the name of a disk"}
 	}
-	e := sdk.Event{Action: sdk.Resolve, DedupKey: p.Disk, Title: "Disk " + p.Disk + " is full"}
-	if p.Full {
-		e.Action, e.Severity = sdk.Trigger, sdk.High
+	e := sdk.Event{Action: sdk.Trigger, Severity: sdk.High, DedupKey: p.Disk, Title: "Disk " + p.Disk + " is full"}
+	if p.Full != nil && !*p.Full {
+		e.Action, e.Severity = sdk.Resolve, ""
 	}
 	return sdk.Result{Events: []sdk.Event{e}}, nil
 }
