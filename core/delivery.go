@@ -1,6 +1,7 @@
 package core
 
 import (
+	"net/http"
 	"net/netip"
 	"time"
 )
@@ -41,6 +42,7 @@ type Delivery struct {
 	CreatedAt   time.Time
 	DoneAt      time.Time
 	FoldedInto  ID
+	ResendOf    ID // the delivery that a person has sent once more by this one
 	LastError   string
 	FaultTries  int // attempts that ended in a delivery-fault
 }
@@ -74,6 +76,17 @@ type Attempt struct {
 	Error       string
 	Snippet     string // the beginning of the answer's body
 	Address     netip.AddrPort
+	Sent        Sent
+	Header      http.Header // of the answer, without secrets
+}
+
+// Sent is what a destination was asked, without the body: that can be made
+// again from the version. It holds no secrets. Empty if nothing was sent, or
+// not by HTTP.
+type Sent struct {
+	Method string      `json:"method,omitempty"`
+	URL    string      `json:"url,omitempty"` // only scheme and host
+	Header http.Header `json:"header,omitempty"`
 }
 
 // Lane is what one destination is still owed of one incident, in order of

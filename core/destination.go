@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"net/netip"
 	"time"
 )
@@ -109,6 +110,13 @@ type Sender interface {
 	Send(ctx context.Context, m Message) Answer
 }
 
+// Requester is a Sender that can show what it sends by HTTP.
+type Requester interface {
+	// Request returns the request that Send would make for the message, secrets
+	// and all.
+	Request(ctx context.Context, m Message) (*http.Request, error)
+}
+
 // Message is what a destination is sent: one version of one incident.
 type Message struct {
 	ID          string // "msg_" and the delivery's id; the same on every attempt
@@ -132,7 +140,9 @@ type Answer struct {
 	RetryAfter string // the header as received
 	Snippet    string // the beginning of the answer's body, for people
 	Address    netip.AddrPort
-	Err        error // why there was no answer
+	Sent       Sent        // what was asked
+	Header     http.Header // of the answer, without secrets
+	Err        error       // why there was no answer
 	// Fault, if not NoFault, says what went wrong in place of the status: some
 	// vendors tell it in a body that comes with a 200. Err has the words.
 	Fault FaultClass

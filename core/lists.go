@@ -97,3 +97,10 @@ type Backlog struct {
 	OldestDelivery time.Time
 	Parked         int
 }
+
+// DeadLetters is what was given up at one destination.
+type DeadLetters struct {
+	Destination string
+	Count       int
+	Newest      time.Time // when the last was given up
+}

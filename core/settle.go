@@ -85,6 +85,7 @@ func (s *settling) outcome(class FaultClass) Outcome {
 	a.Tenant, a.Delivery, a.Destination = s.row.Tenant, s.row.ID, s.row.Destination
 	a.Number, a.Status, a.Class = max(1, s.row.Attempt), s.Answer.Status, class
 	a.Snippet, a.Address, a.Error = s.Answer.Snippet, s.Answer.Address, s.problem(class)
+	a.Sent, a.Header = s.Answer.Sent, s.Answer.Header
 	o := Outcome{
 		Attempt: a, Deliveries: append([]Delivery{s.row}, s.others...), FoldOlder: s.foldOlder, Remember: s.Answer.Remember,
 	}

@@ -20,26 +20,12 @@ func (l *line) attempt(working context.Context, dest *core.Destination, lane cor
 func (l *line) send(working context.Context, dest *core.Destination, lane core.Lane, next core.Next) (core.Try, error) {
 	cfg := &l.d.cfg
 	try := core.Try{Lane: lane, Next: next, Retry: dest.Retry, Fold: dest.Fold}
-	reading, cancel := context.WithTimeout(working, readLimit)
-	defer cancel()
-	version, err := cfg.Store.Version(reading, next.Delivery.Incident, next.Delivery.Version)
+	version, m, err := l.d.message(working, dest, next.Delivery)
 	if err != nil {
-		return try, fmt.Errorf("read version: %w", err)
+		return try, err
 	}
 	try.Kind = next.Kind(version)
-	m := core.Message{
-		ID: next.Delivery.MessageID(), Destination: l.id, Kind: try.Kind, At: version.At,
-		Now: cfg.Now(), Attempt: next.Delivery.Attempt + 1, Incident: version.Snapshot,
-		Author: version.Author, Note: version.Note,
-	}
-	if dest.Memory {
-		if m.Memory, err = cfg.Store.Memory(reading, next.Delivery.Incident, l.id); err != nil {
-			return try, fmt.Errorf("read memory: %w", err)
-		}
-	}
-	if cfg.PublicURL != "" {
-		m.IncidentURL = core.IncidentURL(cfg.PublicURL, version.Snapshot.Number)
-	}
+	m.Kind = try.Kind
 	sending, cancel := context.WithTimeout(working, timeout(dest))
 	try.Answer = dest.Sender.Send(sending, m)
 	cancel()
@@ -49,6 +35,30 @@ func (l *line) send(working context.Context, dest *core.Destination, lane core.L
 	}
 	try.Attempt = core.Attempt{ID: cfg.NewID(), At: m.Now, Took: max(0, try.Now.Sub(m.Now))}
 	return try, nil
+}
+
+// message makes what a delivery sends, as the kind that the delivery says.
+func (d *Dispatcher) message(ctx context.Context, dest *core.Destination, row core.Delivery) (core.Version, core.Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	version, err := d.cfg.Store.Version(ctx, row.Incident, row.Version)
+	if err != nil {
+		return version, core.Message{}, fmt.Errorf("read version: %w", err)
+	}
+	m := core.Message{
+		ID: row.MessageID(), Destination: row.Destination, Kind: row.Kind, At: version.At,
+		Now: d.cfg.Now(), Attempt: row.Attempt + 1, Incident: version.Snapshot,
+		Author: version.Author, Note: version.Note,
+	}
+	if dest.Memory {
+		if m.Memory, err = d.cfg.Store.Memory(ctx, row.Incident, row.Destination); err != nil {
+			return version, m, fmt.Errorf("read memory: %w", err)
+		}
+	}
+	if d.cfg.PublicURL != "" {
+		m.IncidentURL = core.IncidentURL(d.cfg.PublicURL, version.Snapshot.Number)
+	}
+	return version, m, nil
 }
 
 // settle decides what an attempt changes and has it stored. The decision is

@@ -213,9 +213,7 @@ func (d *Dispatcher) Disable(ctx context.Context, id string) error {
 // command changes a destination's state in its own loop and returns once the
 // change is stored.
 func (d *Dispatcher) command(ctx context.Context, id string, change func(*core.DestinationState, time.Time)) error {
-	d.mu.RLock()
-	l := d.lines[id]
-	d.mu.RUnlock()
+	l := d.line(id)
 	if l == nil {
 		return ErrUnknown
 	}

@@ -80,10 +80,7 @@ func (d *Dispatcher) park(ctx context.Context, id string) {
 	if persist(ctx, d.cfg.Logger.With("destination", id), "park what is owed", store) == nil {
 		d.cfg.Logger.Warn("parked what is owed to a destination that isn't configured", "destination", id)
 	}
-	d.mu.RLock()
-	l := d.lines[id]
-	d.mu.RUnlock()
-	if l != nil {
+	if d.line(id) != nil {
 		_ = d.Enable(ctx, id) // fails only if it is gone once more, or we are
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"crypto/subtle"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -38,6 +39,12 @@ type Store interface {
 	Request(ctx context.Context, id core.ID) (*core.Request, error)
 	Deliveries(ctx context.Context, f core.DeliveryFilter) ([]core.Delivery, error)
 	Attempts(ctx context.Context, delivery core.ID) ([]core.Attempt, error)
+	Delivery(ctx context.Context, id core.ID) (core.Delivery, error)
+	CountDeliveries(ctx context.Context, f core.DeliveryFilter) (int, error)
+	// Redo tries a delivery again, or discards it.
+	Redo(ctx context.Context, id core.ID, r core.Redo) (core.Delivery, error)
+	Bulks(ctx context.Context, running bool) ([]core.Bulk, error)
+	CancelBulk(ctx context.Context, id core.ID) (core.Bulk, error)
 	DestinationStates(ctx context.Context) ([]core.DestinationState, error)
 	Backlog(ctx context.Context) (core.Backlog, error)
 	// Act does what a person wants to an incident; see core.Act.
@@ -62,6 +69,17 @@ type Tester interface {
 	Test(ctx context.Context, in *core.Integration, sample string) (core.Receipt, error)
 }
 
+// Dispatcher is who sends deliveries.
+type Dispatcher interface {
+	Enable(ctx context.Context, destination string) error
+	Disable(ctx context.Context, destination string) error
+	// Request returns what an attempt at the delivery would send, secrets and
+	// all.
+	Request(ctx context.Context, d core.Delivery) (*http.Request, error)
+	// Try sends an incident that isn't stored, once, and records nothing.
+	Try(ctx context.Context, destination string, in *core.Incident) (core.Attempt, error)
+}
+
 // Config holds what the API needs. Token, Store, Integrations and Destinations
 // are required.
 type Config struct {
@@ -80,8 +98,11 @@ type Config struct {
 	// Routes returns who hears of incidents, as configured now; required.
 	Routes func() *route.Tree
 	// Ask asks an adapter what it would make of a request; required.
-	Ask     func(ctx context.Context, in *core.Integration, r *core.Request, decoded []byte) (sdk.Result, error)
-	Metrics *Metrics // served at /metrics; not there if nil
+	Ask func(ctx context.Context, in *core.Integration, r *core.Request, decoded []byte) (sdk.Result, error)
+	// Dispatcher is who sends deliveries; what changes them answers 404 if nil.
+	Dispatcher Dispatcher
+	Bulk       func(context.Context, core.Bulk) (core.Bulk, error) // begins a bulk operation
+	Metrics    *Metrics                                            // served at /metrics; not there if nil
 	// Ready returns what else than the store keeps the gateway from being
 	// ready, such as a shutdown that has begun. Nothing if nil.
 	Ready func() error
@@ -169,7 +190,11 @@ func Register(r fiber.Router, cfg Config) {
 	v1.Get("/requests/:id", a.request)
 	v1.Post("/requests/:id/replay", a.replay)
 	v1.Get("/deliveries", a.deliveries)
+	v1.Get("/deliveries/:id", a.delivery)
 	v1.Get("/deliveries/:id/attempts", a.attempts)
+	if cfg.Dispatcher != nil {
+		a.changes(v1)
+	}
 }
 
 // guard lets only callers with the token pass, and no web page: a page of

@@ -51,6 +51,7 @@ type memory struct {
 	delivery  core.DeliveryFilter
 	act       core.Act // as asked for last
 	audited   []core.ID
+	bulk      core.Bulk
 }
 
 func (m *memory) Incidents(_ context.Context, f core.IncidentFilter) ([]*core.Incident, error) {
@@ -126,15 +127,16 @@ func (opener) Test(_ context.Context, in *core.Integration, sample string) (core
 
 // console is the API on a real socket.
 type console struct {
-	addr  string
-	store *memory
+	addr   string
+	store  *memory
+	sender *sender
 }
 
 func open(t *testing.T, change func(*Config)) *console {
 	t.Helper()
-	con := &console{store: &memory{}}
+	con := &console{store: &memory{}, sender: &sender{}}
 	cfg := Config{
-		Token: core.NewSecret(token), Store: con.store, Tester: opener{}, PublicURL: "https://alerts.example",
+		Token: core.NewSecret(token), Store: con.store, Tester: opener{}, Dispatcher: con.sender, Bulk: con.store.start, PublicURL: "https://alerts.example",
 		Integrations: func() []*core.Integration {
 			return []*core.Integration{{
 				Type: "custom", Name: "scripts", Plugin: "custom", Limits: sdk.Limits{Body: 4 << 20},

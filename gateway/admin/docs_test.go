@@ -22,7 +22,7 @@ func TestDocumentedCallsAreTheCallsThereAre(t *testing.T) {
 		documented = append(documented, string(m[1]))
 	}
 	app := fiber.New()
-	Register(app, Config{Metrics: NewMetrics("test"), Integrations: nobody, Store: &memory{}})
+	Register(app, Config{Metrics: NewMetrics("test"), Integrations: nobody, Store: &memory{}, Dispatcher: &sender{}})
 	for _, r := range app.GetRoutes(true) {
 		if r.Method == fiber.MethodGet || r.Method == fiber.MethodPost {
 			registered = append(registered, r.Method+" "+r.Path)

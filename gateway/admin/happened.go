@@ -83,18 +83,28 @@ func (a *api) request(c *fiber.Ctx) error {
 	return ok(c, requestOf(r))
 }
 
-func (a *api) deliveries(c *fiber.Ctx) error {
+// deliveryFilter reads which deliveries are meant.
+func (a *api) deliveryFilter(c *fiber.Ctx) (core.DeliveryFilter, error) {
 	f := core.DeliveryFilter{Destination: query(c, "destination")}
 	var err error
 	if f.Page, err = page(c); err != nil {
-		return err
+		return f, err
+	}
+	if f.Since, err = a.since(c); err != nil {
+		return f, err
 	}
 	f.State, err = oneOf(c, "state", core.DeliveryDue, core.DeliveryLeased, core.DeliveryParked,
 		core.DeliveryDelivered, core.DeliveryFolded, core.DeliveryDead, core.DeliveryDiscarded)
 	if err != nil {
-		return err
+		return f, err
 	}
-	if f.Incident, err = a.incidentID(c); err != nil {
+	f.Incident, err = a.incidentID(c)
+	return f, err
+}
+
+func (a *api) deliveries(c *fiber.Ctx) error {
+	f, err := a.deliveryFilter(c)
+	if err != nil {
 		return err
 	}
 	list, err := a.cfg.Store.Deliveries(c.UserContext(), f)

@@ -136,6 +136,7 @@ type Delivery struct {
 	DoneAt      Time               `json:"done_at,omitzero"`
 	Fault       core.FaultClass    `json:"fault,omitempty"`
 	FoldedInto  string             `json:"folded_into,omitempty"`
+	ResendOf    string             `json:"resend_of,omitempty"`
 	LastError   string             `json:"last_error,omitempty"`
 }
 
@@ -144,7 +145,7 @@ func deliveryOf(d core.Delivery) Delivery {
 		ID: d.ID.String(), MessageID: d.MessageID(), Incident: core.IncidentName(d.Number), IncidentID: d.Incident.String(), Version: d.Version, Kind: d.Kind,
 		Destination: d.Destination, State: d.State, Attempt: d.Attempt,
 		CreatedAt: Time{d.CreatedAt}, FirstAt: Time{d.FirstAt}, DoneAt: Time{d.DoneAt},
-		Fault: d.Fault, FoldedInto: d.FoldedInto.String(), LastError: d.LastError,
+		Fault: d.Fault, FoldedInto: d.FoldedInto.String(), ResendOf: d.ResendOf.String(), LastError: d.LastError,
 	}
 	if d.State.Unfinished() {
 		v.NextAt = Time{d.NextAt}
@@ -162,12 +163,17 @@ type Attempt struct {
 	Error   string          `json:"error,omitempty"`
 	Snippet string          `json:"snippet,omitempty"`
 	Address string          `json:"address,omitempty"`
+	Sent    *core.Sent      `json:"sent,omitempty"`          // without body and secrets
+	Header  http.Header     `json:"answer_header,omitempty"` // without secrets
 }
 
 func attemptOf(a core.Attempt) Attempt {
 	v := Attempt{
 		Number: a.Number, At: Time{a.At}, TookMS: a.Took.Milliseconds(), Status: a.Status,
-		Fault: a.Class, Error: a.Error, Snippet: a.Snippet,
+		Fault: a.Class, Error: a.Error, Snippet: a.Snippet, Header: a.Header,
+	}
+	if a.Sent.Method != "" {
+		v.Sent = &a.Sent
 	}
 	if a.Address.IsValid() {
 		v.Address = a.Address.String()

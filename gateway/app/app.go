@@ -61,6 +61,7 @@ type Gateway struct {
 	scheduler  *schedule.Scheduler
 	routing    routing
 	dispatcher *dispatch.Dispatcher
+	bulks      *dispatch.Bulks
 	ingest     *server.Server
 	admin      *server.Server
 	stopping   atomic.Bool
@@ -142,6 +143,7 @@ func (g *Gateway) open(ctx context.Context, c *config.Config) error {
 		Store: g.store, NewID: g.store.NewID, Destinations: c.Destinations, PublicURL: c.PublicURL,
 		Now: Now, Logger: g.log.With("part", "dispatch"), Notice: g.notice,
 	})
+	g.bulks = dispatch.NewBulks(g.store, g.log.With("part", "bulk"))
 	g.openListeners(c, token)
 	return nil
 }
@@ -195,7 +197,8 @@ func (g *Gateway) openListeners(c *config.Config, token core.Secret) {
 		Token: token, Store: g.store, Version: g.cfg.Version, PublicURL: c.PublicURL,
 		Integrations: func() []*core.Integration { return g.current.Load().config.Integrations },
 		Destinations: func() []*core.Destination { return g.current.Load().config.Destinations },
-		Plugins:      g.pluginList, Host: pluginOrders{g}, Replay: g.intake.Replay, Tester: tester{intake: g.intake, now: Now},
+		Dispatcher:   g.dispatcher, Bulk: g.bulks.Start,
+		Plugins: g.pluginList, Host: pluginOrders{g}, Replay: g.intake.Replay, Tester: tester{intake: g.intake, now: Now},
 		Scheduler: g.scheduler, Routes: g.routing.now.Load, Ask: g.intake.Ask, Ready: g.ready, Metrics: metrics,
 		Now: Now, Logger: g.log.With("part", "admin"),
 	})
@@ -243,6 +246,7 @@ func (g *Gateway) run(ctx context.Context, c *config.Config, reload <-chan struc
 	parts.start("ingest", func(ctx context.Context) error { return g.ingest.Serve(ctx, ingest) })
 	parts.start("dispatch", g.dispatcher.Run)
 	parts.start("schedule", g.scheduler.Run)
+	parts.start("bulk", g.bulks.Run)
 	watch := &watcher{store: g.store, troubles: g.troubles, every: watchEvery, now: Now, log: g.log.With("part", "watch")}
 	parts.start("watch", watch.Run)
 	g.log.Info("serving", "ingest", ingest.Addr().String(), "admin", admin.Addr().String(), "version", g.cfg.Version)
@@ -255,7 +259,7 @@ func (g *Gateway) run(ctx context.Context, c *config.Config, reload <-chan struc
 	g.log.Info("stopping")
 	// Attempts under way end while the door still serves; then nothing new
 	// comes in, what is in is stored, and only then the plugins go.
-	return parts.stop(limit, []string{"dispatch", "watch", "schedule"}, []string{"ingest", "admin"}, []string{"intake"}, []string{"certificates", "store"}, []string{"plugins"})
+	return parts.stop(limit, []string{"dispatch", "bulk", "watch", "schedule"}, []string{"ingest", "admin"}, []string{"intake"}, []string{"certificates", "store"}, []string{"plugins"})
 }
 
 // serve reloads until ctx ends or a part fails, and returns how long the parts

@@ -215,7 +215,8 @@ func (a *console) deliveryCommand() *cobra.Command {
 	list := &cobra.Command{Use: "list", Short: "list deliveries, newest first", Args: cobra.NoArgs}
 	f := addFilters(list,
 		[2]string{"destination", "TYPE/NAME"}, [2]string{"incident", "INC-n"},
-		[2]string{"state", "due, leased, parked, delivered, folded, dead or discarded"})
+		[2]string{"state", "due, leased, parked, delivered, folded, dead or discarded"},
+		[2]string{"since", "owed at most so long, such as 24h, or since a time"})
 	list.RunE = func(cmd *cobra.Command, _ []string) error {
 		answer, err := get[struct {
 			Deliveries []admin.Delivery `json:"deliveries"`
@@ -225,20 +226,27 @@ func (a *console) deliveryCommand() *cobra.Command {
 		}
 		return a.show(answer.Deliveries, func() { a.printDeliveries(answer.Deliveries) })
 	}
+	curl, secrets := false, false
 	show := &cobra.Command{
 		Use: "show ID", Short: "show the attempts at one delivery", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id := strings.TrimPrefix(args[0], "msg_")
+			if curl {
+				return a.curl(cmd.Context(), args[0], secrets)
+			}
 			answer, err := get[struct {
 				Attempts []admin.Attempt `json:"attempts"`
-			}](cmd.Context(), "/v1/deliveries/"+url.PathEscape(id)+"/attempts", nil)
+			}](cmd.Context(), deliveryPath(args[0], "/attempts"), nil)
 			if err != nil {
 				return err
 			}
 			return a.show(answer.Attempts, func() { a.printAttempts(answer.Attempts) })
 		},
 	}
-	return group("delivery", "what destinations are owed, and what they got", list, show)
+	show.Flags().BoolVar(&curl, "curl", false, "print the request that an attempt would make now, as a command")
+	show.Flags().BoolVar(&secrets, "secrets", false, "with -curl: print what is secret as well")
+	return group("delivery", "what destinations are owed, and what they got", list, show,
+		a.redoCommand("retry", "try deliveries again that were given up"),
+		a.redoCommand("discard", "give deliveries up"), a.bulkCommand())
 }
 
 func (a *console) printDeliveries(list []admin.Delivery) {
@@ -413,7 +421,9 @@ func (a *console) destinationCommand() *cobra.Command {
 			return a.health(cmd.Context(), "destinations", ids(all, func(d admin.Destination) string { return d.ID }))
 		},
 	}
-	return group("destination", "where incident changes go", list, health)
+	return group("destination", "where incident changes go", list, health, a.showDestinationCommand(), a.testDestinationCommand(),
+		a.ableCommand("enable", "send again to a destination, and what was parked for it"),
+		a.ableCommand("disable", "send nothing to a destination, and park what it is owed"))
 }
 
 func destinations(ctx context.Context) ([]admin.Destination, error) {

@@ -132,6 +132,7 @@ func (c *Client) Send(ctx context.Context, method, url string, header http.Heade
 // secret.
 func (c *Client) Do(request *http.Request) Reply {
 	var reply Reply
+	reply.Sent = core.Sent{Method: request.Method, URL: request.URL.Scheme + "://" + request.URL.Host, Header: shown(request.Header)}
 	request = request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) { reply.Address = Peer(info.Conn) },
 	}))
@@ -142,6 +143,7 @@ func (c *Client) Do(request *http.Request) Reply {
 	}
 	defer response.Body.Close()
 	reply.Status, reply.RetryAfter = response.StatusCode, response.Header.Get("Retry-After")
+	reply.Header = shown(response.Header)
 	reply.Body = c.read(response.Body)
 	reply.Snippet = strings.ToValidUTF8(string(reply.Body[:min(len(reply.Body), maxSnippet)]), "\uFFFD")
 	return reply

@@ -101,7 +101,7 @@ func newHeader(extra map[string]string) (http.Header, error) {
 
 // Send posts the message once.
 func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
-	request, err := s.request(ctx, m)
+	request, err := s.Request(ctx, m)
 	if err != nil {
 		return core.Answer{Err: err}
 	}
@@ -117,7 +117,8 @@ func (s *Sender) body(m core.Message) (body []byte, own bool, err error) {
 	return body, false, err
 }
 
-func (s *Sender) request(ctx context.Context, m core.Message) (*http.Request, error) {
+// Request returns the request that Send would make.
+func (s *Sender) Request(ctx context.Context, m core.Message) (*http.Request, error) {
 	body, own, err := s.body(m)
 	if err != nil {
 		return nil, fmt.Errorf("render body: %w", err)

@@ -174,6 +174,8 @@ func (b *batch) apply(ctx context.Context) error {
 			b.results[i].resumed, err = b.tx.Resume(ctx, it.resume, b.now, resumeBatch)
 		case it.write != nil:
 			err = it.write(ctx, b.tx, b.now)
+		case it.change != nil:
+			err = it.change(ctx, b)
 		case it.submission == nil && it.wake == nil && it.act == nil:
 			err = b.tx.Touch(ctx, b.now)
 		}

@@ -203,6 +203,34 @@ func DecodeHeader(raw string) (http.Header, error) {
 	return h, nil
 }
 
+// exchange is the part of an attempt that only people read.
+type exchange struct {
+	Sent   core.Sent   `json:"sent"`
+	Header http.Header `json:"header,omitempty"`
+}
+
+// EncodeExchange returns what an attempt's sides said, "" for nothing.
+func EncodeExchange(a *core.Attempt) string {
+	if a.Sent.Method == "" && len(a.Header) == 0 {
+		return ""
+	}
+	raw, _ := json.Marshal(exchange{Sent: a.Sent, Header: a.Header}) // strings can't fail
+	return string(raw)
+}
+
+// DecodeExchange reads what EncodeExchange has written.
+func DecodeExchange(raw string, to *core.Attempt) error {
+	if raw == "" {
+		return nil
+	}
+	var e exchange
+	if err := json.Unmarshal([]byte(raw), &e); err != nil {
+		return fmt.Errorf("decode an exchange: %w", err)
+	}
+	to.Sent, to.Header = e.Sent, e.Header
+	return nil
+}
+
 // deflate returns the body compressed, or as it is if that is no shorter.
 func (e *Engine) deflate(body []byte) (out []byte, deflated bool) {
 	w, ok := e.deflaters.Get().(*flate.Writer)

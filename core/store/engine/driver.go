@@ -63,6 +63,15 @@ type Reader interface {
 	Request(ctx context.Context, id core.ID) (*core.Request, error)
 	// Deliveries lists deliveries, newest first.
 	Deliveries(ctx context.Context, f core.DeliveryFilter) ([]core.Delivery, error)
+	// CountDeliveries counts deliveries.
+	CountDeliveries(ctx context.Context, f core.DeliveryFilter) (int, error)
+	// DeadLetters says of each destination what was given up.
+	DeadLetters(ctx context.Context) ([]core.DeadLetters, error)
+	// Delivery returns a delivery, a *core.Error with code NotFound if there is
+	// none.
+	Delivery(ctx context.Context, id core.ID) (core.Delivery, error)
+	// Bulks lists bulk operations, newest first; only those that run if running.
+	Bulks(ctx context.Context, running bool) ([]core.Bulk, error)
 	// Attempts lists the attempts at a delivery, oldest first.
 	Attempts(ctx context.Context, delivery core.ID) ([]core.Attempt, error)
 	// Backlog counts what is owed.
@@ -124,6 +133,23 @@ type Tx interface {
 	// Waiting returns open incidents of which a destination is still owed
 	// something, newest first.
 	Waiting(ctx context.Context, destination string, limit int) ([]*core.Incident, error)
+	// Find returns a delivery, a zero one if there is none.
+	Find(ctx context.Context, id core.ID) (core.Delivery, error)
+	// Overtaken reports whether the destination took a newer version of the
+	// incident than the delivery's.
+	Overtaken(ctx context.Context, d core.Delivery) (bool, error)
+	// InsertDelivery stores a new delivery, and PutDelivery one that is there,
+	// finished or not.
+	InsertDelivery(ctx context.Context, d core.Delivery) error
+	PutDelivery(ctx context.Context, d core.Delivery) error
+	// Next lists deliveries by id, from the one behind after; at most limit.
+	Next(ctx context.Context, f core.DeliveryFilter, after core.ID, limit int) ([]core.Delivery, error)
+	// Count counts deliveries.
+	Count(ctx context.Context, f core.DeliveryFilter) (int, error)
+	// Bulk returns a bulk operation, a zero one if there is none, and PutBulk
+	// stores one.
+	Bulk(ctx context.Context, id core.ID) (core.Bulk, error)
+	PutBulk(ctx context.Context, b core.Bulk) error
 	// Release makes rows due again: those parked, and those that wait because
 	// of a destination-fault.
 	Release(ctx context.Context, destination string, from time.Time, step time.Duration) error

@@ -42,6 +42,7 @@ type item struct {
 	wake       []core.Waking
 	suspect    bool // of wake: the clock can't be trusted
 	write      func(ctx context.Context, tx Tx, now time.Time) error
+	change     change
 	size       int
 	stage      atomic.Int32
 	done       chan result // gets exactly one result, unless the item is withdrawn

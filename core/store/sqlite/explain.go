@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bellcrank.example/core"
+	"bellcrank.example/core/store/engine"
 )
 
 // explainedRequests is how many of the newest requests an explanation has.
@@ -74,14 +75,16 @@ func readAllAttempts(c *conn, x *core.Explanation) error {
 }
 
 func readAttempts(c *conn, delivery core.ID) (list []core.Attempt, err error) {
-	err = c.query(`SELECT id, tenant_id, delivery_id, destination, number, at, took, status, class, error, snippet, address
-		FROM attempt WHERE delivery_id = ? ORDER BY id`).id(delivery).each(func(r *row) error {
-		list = append(list, core.Attempt{
+	err = c.query(`SELECT id, tenant_id, delivery_id, destination, number, at, took, status, class, error, snippet, address,
+		exchange FROM attempt WHERE delivery_id = ? ORDER BY id`).id(delivery).each(func(r *row) error {
+		a := core.Attempt{
 			ID: r.id(), Tenant: r.int(), Delivery: r.id(), Destination: r.text(), Number: r.num(), At: r.when(),
 			Took: time.Duration(r.int()) * time.Microsecond, Status: r.num(), Class: core.FaultClass(r.text()),
 			Error: r.text(), Snippet: r.text(), Address: r.addrPort(),
-		})
-		return nil
+		}
+		err := engine.DecodeExchange(r.text(), &a)
+		list = append(list, a)
+		return err
 	})
 	return list, err
 }

@@ -61,14 +61,19 @@ func (f *filter) since(condition string, t time.Time) {
 // query returns the list's statement, newest first.
 func (f *filter) query(c *conn, list string, page core.Page) *query {
 	f.int(`id < ?`, int64(page.Before))
+	return f.end(c, list, ` ORDER BY id DESC LIMIT ?`).num(page.Size())
+}
+
+// end returns a statement with the conditions, and what comes behind them.
+func (f *filter) end(c *conn, statement, behind string) *query {
 	if len(f.where) > 0 {
-		list += ` WHERE ` + strings.Join(f.where, ` AND `)
+		statement += ` WHERE ` + strings.Join(f.where, ` AND `)
 	}
-	q := c.query(list + ` ORDER BY id DESC LIMIT ?`)
+	q := c.query(statement + behind)
 	for _, bind := range f.bind {
 		bind(q)
 	}
-	return q.num(page.Size())
+	return q
 }
 
 // Incidents lists incidents, newest first.
@@ -189,8 +194,8 @@ func (db *DB) Requests(ctx context.Context, want core.RequestFilter) (list []*co
 	return list, err
 }
 
-// Deliveries lists deliveries, newest first.
-func (db *DB) Deliveries(ctx context.Context, want core.DeliveryFilter) (list []core.Delivery, err error) {
+// deliveryFilter selects deliveries.
+func deliveryFilter(want core.DeliveryFilter) *filter {
 	var f filter
 	f.text(`destination = ?`, want.Destination)
 	f.int(`incident_id = ?`, int64(want.Incident))
@@ -198,6 +203,12 @@ func (db *DB) Deliveries(ctx context.Context, want core.DeliveryFilter) (list []
 	f.since(`created_at >= ?`, want.Since)
 	f.since(`created_at < ?`, want.Until)
 	f.since(`next_at > ?`, want.DueAfter)
+	return &f
+}
+
+// Deliveries lists deliveries, newest first.
+func (db *DB) Deliveries(ctx context.Context, want core.DeliveryFilter) (list []core.Delivery, err error) {
+	f := deliveryFilter(want)
 	err = db.read(ctx, func(c *conn) error {
 		return f.query(c, selectNumbered, want.Page).each(func(r *row) error {
 			delivery := readDelivery(r)

@@ -101,7 +101,7 @@ func readIncident(r *row) (*core.Incident, error) {
 
 const (
 	deliveryColumns = `id, tenant_id, incident_id, version, destination, kind, state, attempt, next_at, fault,
-fault_tries, first_at, created_at, done_at, folded_into, last_error`
+fault_tries, first_at, created_at, done_at, folded_into, resend_of, last_error`
 	selectDelivery = `SELECT ` + deliveryColumns + ` FROM delivery`
 	// selectNumbered adds the incident's number, for lists that people read.
 	selectNumbered = `SELECT ` + deliveryColumns + `, (SELECT number FROM incident WHERE incident.id = delivery.incident_id) FROM delivery`
@@ -111,7 +111,8 @@ func readDelivery(r *row) core.Delivery {
 	return core.Delivery{
 		ID: r.id(), Tenant: r.int(), Incident: r.id(), Version: r.num(), Destination: r.text(), Kind: core.Kind(r.text()),
 		State: core.DeliveryState(r.text()), Attempt: r.num(), NextAt: r.when(), Fault: core.FaultClass(r.text()),
-		FaultTries: r.num(), FirstAt: r.when(), CreatedAt: r.when(), DoneAt: r.when(), FoldedInto: r.id(), LastError: r.text(),
+		FaultTries: r.num(), FirstAt: r.when(), CreatedAt: r.when(), DoneAt: r.when(), FoldedInto: r.id(), ResendOf: r.id(),
+		LastError: r.text(),
 	}
 }
 

@@ -5,10 +5,11 @@ import (
 	"time"
 
 	"bellcrank.example/core"
+	"bellcrank.example/core/store/engine"
 )
 
 const insertAttempt = `INSERT OR IGNORE INTO attempt (id, tenant_id, delivery_id, destination, number, at, took, status, class, error,
-snippet, address) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+snippet, address, exchange) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 const updateDelivery = `UPDATE delivery SET state = ?, attempt = ?, next_at = ?, fault = ?, fault_tries = ?, first_at = ?,
 done_at = ?, folded_into = ?, last_error = ?, kind = ? WHERE id = ? AND state IN ('due', 'leased', 'parked')`
@@ -49,7 +50,7 @@ func (t tx) Record(_ context.Context, o core.Outcome) error {
 	}
 	return t.query(insertAttempt).id(a.ID).int(a.Tenant).id(a.Delivery).text(a.Destination).num(a.Number).
 		when(a.At).int(a.Took.Microseconds()).num(a.Status).text(string(a.Class)).text(a.Error).
-		text(a.Snippet).text(address).exec()
+		text(a.Snippet).text(address).text(engine.EncodeExchange(a)).exec()
 }
 
 const upsertState = `INSERT OR REPLACE INTO destination_state (tenant_id, destination, disabled, since, paused_until,

@@ -209,20 +209,26 @@ func (t tx) writeVersions(w *engine.Writes) error {
 	return nil
 }
 
-const insertDelivery = `INSERT INTO delivery (id, tenant_id, incident_id, version, destination, kind, created_at, state,
-attempt, next_at, fault, fault_tries, first_at, done_at, folded_into, last_error)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+const insertDelivery = `INSERT INTO delivery (id, tenant_id, incident_id, version, destination, kind, created_at, resend_of,
+state, attempt, next_at, fault, fault_tries, first_at, done_at, folded_into, last_error)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 func (t tx) writeDeliveries(w *engine.Writes) error {
 	for i := range w.Deliveries {
-		d := &w.Deliveries[i]
-		q := t.query(insertDelivery).id(d.ID).int(d.Tenant).id(d.Incident).num(d.Version).text(d.Destination).
-			text(string(d.Kind)).when(d.CreatedAt)
-		if err := bindDelivery(q, d).exec(); err != nil {
+		if err := t.insertDelivery(&w.Deliveries[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// InsertDelivery stores a new delivery.
+func (t tx) InsertDelivery(_ context.Context, d core.Delivery) error { return t.insertDelivery(&d) }
+
+func (t tx) insertDelivery(d *core.Delivery) error {
+	q := t.query(insertDelivery).id(d.ID).int(d.Tenant).id(d.Incident).num(d.Version).text(d.Destination).
+		text(string(d.Kind)).when(d.CreatedAt).id(d.ResendOf)
+	return bindDelivery(q, d).exec()
 }
 
 // bindDelivery binds what an attempt may change.

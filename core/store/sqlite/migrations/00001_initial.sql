@@ -164,9 +164,11 @@ CREATE TABLE delivery (
     created_at  INTEGER NOT NULL,
     done_at     INTEGER,
     folded_into INTEGER,
+    resend_of   INTEGER, -- the delivery that a person has sent once more
     last_error  TEXT NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX delivery_once ON delivery (incident_id, version, destination);
+CREATE UNIQUE INDEX delivery_once ON delivery (incident_id, version, destination) WHERE resend_of IS NULL;
+CREATE INDEX delivery_dead ON delivery (destination, done_at) WHERE state = 'dead';
 CREATE INDEX delivery_due ON delivery (destination, next_at) WHERE state = 'due';
 CREATE INDEX delivery_lane ON delivery (destination, incident_id, version) WHERE state IN ('due', 'leased', 'parked');
 CREATE INDEX delivery_parked ON delivery (destination, id) WHERE state = 'parked';
@@ -183,7 +185,8 @@ CREATE TABLE attempt (
     class       TEXT NOT NULL,
     error       TEXT NOT NULL,
     snippet     TEXT NOT NULL,
-    address     TEXT NOT NULL
+    address     TEXT NOT NULL,
+    exchange    TEXT NOT NULL  -- JSON: what was asked, without body and secrets, and the answer's header
 ) STRICT;
 CREATE INDEX attempt_list ON attempt (delivery_id, id);
 CREATE INDEX attempt_trouble ON attempt (destination, id) WHERE class <> '';
@@ -197,6 +200,26 @@ CREATE TABLE destination_memory (
     memory      TEXT NOT NULL,
     PRIMARY KEY (incident_id, destination)
 ) STRICT, WITHOUT ROWID;
+
+-- What people have asked for many deliveries at once, and how far that is.
+CREATE TABLE bulk (
+    id          INTEGER PRIMARY KEY,
+    tenant_id   INTEGER NOT NULL,
+    action      TEXT NOT NULL CHECK (action IN ('retry', 'discard')),
+    new_id      INTEGER NOT NULL,
+    destination TEXT NOT NULL,
+    incident_id INTEGER,
+    delivery    TEXT NOT NULL, -- their state
+    since       INTEGER,
+    until       INTEGER,
+    state       TEXT NOT NULL CHECK (state IN ('running', 'done', 'cancelled')),
+    total       INTEGER NOT NULL,
+    done        INTEGER NOT NULL,
+    changed     INTEGER NOT NULL,
+    cursor      INTEGER,
+    created_at  INTEGER NOT NULL,
+    ended_at    INTEGER
+) STRICT;
 
 CREATE TABLE destination_state (
     tenant_id       INTEGER NOT NULL,
