@@ -94,6 +94,9 @@ integration "datadog" "prod" {
   allowed_cidrs = ["3.233.144.0/20"]     # default: every address
   labels        = { team = "sre" }       # default: none; added to each incident, the vendor's own win
   reopen_window = "5m"                   # a problem that returns so soon reopens its old incident; 0s: never
+  event_time    = "observed"             # default: the adapter's; or "arrival": what orders the events of a problem
+
+  strict_templates = false # true: refuses what a template has left unfilled, instead of keeping it as a test
 
   # The label is the key's id, which logs may show. Make keys with
   # `bellcrank key new`. During a rotation both work.
@@ -110,10 +113,16 @@ integration "datadog" "prod" {
     service_tags = ["service", "kube_service"]
   }
 
-  # The map goes above the adapter's own mapping, the default below it.
+  # Map and expression go above the adapter's own answer, the default below it.
   severity {
-    map     = { P1 = "Critical", P2 = "High", "*" = "Medium" } # default: none; "*" is every other word
-    default = "Medium"                                         # of a problem without a severity
+    map        = { P1 = "Critical", P2 = "High" }         # default: none; "*" is every other word
+    expression = event.labels.tier == "1" ? "High" : null # default: none; null leaves it to the adapter
+    default    = "Medium"                                 # of a problem without a severity
+  }
+
+  # What events of one problem have in common; default: the adapter's key.
+  identity {
+    fields = ["service", "labels.alertname"] # or expression = "${event.service}/${event.labels.alertname}"
   }
   service {
     map     = { "checkout-*" = "checkout" } # default: none; patterns of vendors' names
@@ -191,6 +200,25 @@ integration "acme" "factory" {
   }
   settings {
     region = "eu"
+  }
+}
+
+# A tool without an adapter: its shape is mapped here, see docs/mapping.md. Try
+# it with `bellcrank adapt custom/zabbix FILE -config bellcrank.hcl`.
+integration "custom" "zabbix" {
+  routing_key "first" {
+    value = env("BELLCRANK_KEY_ZABBIX")
+  }
+  settings {
+    mapping "problem" {
+      resolve_when = body.event.value == "0"
+      title        = "${body.event.name} on ${body.host.name}"
+      severity     = lookup({ "5" = "Critical", "4" = "High" }, body.event.severity, "Medium")
+      dedup_key    = body.event.id
+    }
+  }
+  identity {
+    expression = event.dedup_key
   }
 }
 

@@ -47,10 +47,11 @@ func PrepareEvents(in *Integration, request ID, test bool, events []sdk.Event) [
 		p.Service = in.Service.Decide(e.Service)
 		p.Labels = withLabels(e.Labels, in.Labels)
 		in.Services.apply(&p)
+		p.identify(in.Identity)
 		if p.DedupKey == "" {
 			p.Alias = aliasOf(&e)
 			p.DedupKey = fmt.Sprintf("%s#%d", request, index)
-			p.IdentityRule = "none: every request opens an incident"
+			p.IdentityRule = because("none: every request opens an incident", p.IdentityRule)
 		}
 		if p.Test {
 			p.keepApart()
@@ -65,6 +66,31 @@ func PrepareEvents(in *Integration, request ID, test bool, events []sdk.Event) [
 		prepared[index] = p
 	}
 	return prepared
+}
+
+// identify applies the operator's say about the dedup key. Where it gives
+// none, the adapter's stays, and the rule says why.
+func (e *Event) identify(policy IdentityPolicy) {
+	key, rule := policy.Decide(&e.Event)
+	switch {
+	case key != "":
+		e.DedupKey, e.SeriesKey, e.IdentityRule = key, "", rule
+	case e.DedupKey == "":
+		e.IdentityRule = rule
+	default:
+		e.IdentityRule = because(e.IdentityRule, rule)
+	}
+}
+
+// because adds to a rule why another one wasn't used.
+func because(rule, why string) string {
+	switch {
+	case why == "":
+		return rule
+	case rule == "":
+		return why
+	}
+	return rule + "; " + why
 }
 
 // keepApart gives a test a key that no real problem has: a test must neither

@@ -2,6 +2,7 @@ package core
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"path"
 	"strings"
@@ -40,7 +41,12 @@ type Integration struct {
 	Info     sdk.Info        // what the adapter declares; known while it is down
 	Limits   sdk.Limits      // effective: none is zero
 
+	// StrictTemplates refuses events with placeholders that the sender has not
+	// filled in.
+	StrictTemplates bool
+
 	Severity     SeverityPolicy
+	Identity     IdentityPolicy
 	Service      ServicePolicy
 	Services     *Catalogue        // the operator's, the same for all
 	Labels       map[string]string // added to every event
@@ -65,11 +71,12 @@ type RoutingKey struct {
 	Expires time.Time // zero: never
 }
 
-// SeverityPolicy is the operator's say about severities. Its map goes above
-// the adapter's answer, its default below.
+// SeverityPolicy is the operator's say about severities. Its map and its
+// expression go above the adapter's answer, its default below.
 type SeverityPolicy struct {
-	Map     map[string]sdk.Severity // the vendor's word, in lower case; "*" for all
-	Default sdk.Severity            // sdk.Medium if empty
+	Map        map[string]sdk.Severity // the vendor's word, in lower case; "*" for all
+	Expression *EventExpression        // a level, or a word that sdk.SeverityOf knows; nil: none
+	Default    sdk.Severity            // sdk.Medium if empty
 }
 
 // Decide returns a trigger's severity and the rule that gave it.
@@ -80,13 +87,37 @@ func (p SeverityPolicy) Decide(e *sdk.Event) (sdk.Severity, string) {
 	if s, ok := p.Map["*"]; ok {
 		return s, "map: *"
 	}
+	s, why := p.byExpression(e)
 	switch {
+	case s != "":
+		return s, why
 	case e.Severity != "":
-		return e.Severity, "adapter"
+		return e.Severity, because("adapter", why)
 	case p.Default != "":
-		return p.Default, "integration default"
+		return p.Default, because("integration default", why)
 	}
-	return sdk.Medium, "default"
+	return sdk.Medium, because("default", why)
+}
+
+// byExpression returns a severity and its rule, or none and why it failed. An
+// expression that gives nothing leaves the decision to others.
+func (p SeverityPolicy) byExpression(e *sdk.Event) (sdk.Severity, string) {
+	if p.Expression == nil {
+		return "", ""
+	}
+	rule := fmt.Sprintf("expression (%s)", p.Expression.Place)
+	word, err := p.Expression.Eval(e)
+	if err != nil {
+		return "", fmt.Sprintf("the severity %s failed: %v", rule, err)
+	}
+	s := sdk.SeverityOf(word)
+	if s == "" && strings.TrimSpace(word) != "" {
+		return "", fmt.Sprintf("the severity %s gives %.60q, which is no severity", rule, word)
+	}
+	if s == "" {
+		return "", ""
+	}
+	return s, rule
 }
 
 // ServicePolicy is the operator's say about service names.

@@ -59,6 +59,9 @@ type Info struct {
 	Settings []Setting `json:"settings,omitempty"`
 	// Samples are real-looking requests: the Test button sends the first.
 	Samples []Sample `json:"samples,omitempty"`
+	// Template is one sentence on what the vendor's webhook template has to
+	// have, told to operators whose template arrives unfilled.
+	Template string `json:"template,omitempty"`
 	// Setup tells in Markdown how to connect the vendor. "{{url}}" stands for
 	// the webhook URL.
 	Setup string `json:"setup,omitempty"`

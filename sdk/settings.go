@@ -44,6 +44,9 @@ const (
 	// TypeSeverity is what an expression gives if it is a word that SeverityOf
 	// knows.
 	TypeSeverity SettingType = "severity"
+	// TypeKey is what an expression gives if it is text that tells problems
+	// apart: a text that lacks one of its parts is none.
+	TypeKey SettingType = "key"
 )
 
 // Expression is a setting that an operator wrote as an expression. It travels
@@ -53,6 +56,9 @@ type Expression struct {
 	File   string `json:"file,omitempty"`
 	Line   int    `json:"line,omitempty"`   // from 1
 	Column int    `json:"column,omitempty"` // from 1
+	// Template means that Source is the inside of a quoted text, as it is in
+	// JSON files.
+	Template bool `json:"template,omitempty"`
 	// Locals holds the values of the configuration's locals that it reads.
 	Locals map[string]json.RawMessage `json:"locals,omitempty"`
 }

@@ -54,6 +54,10 @@ func (in *Intake) applied(integration *core.Integration, r *core.Request, result
 			Message: fmt.Sprintf("%d events in one request, the limit is %d", len(result.Events), integration.Limits.Events),
 		}, w)
 	}
+	result, err := core.CheckTemplates(integration, result)
+	if failure, ok := errors.AsType[*sdk.Failure](err); ok {
+		return refused(integration, r, failure, w)
+	}
 	r.State, r.Code, r.Reason = core.RequestDone, "", ""
 	r.Adapter, r.AdapterHash = integration.Info.Type+" "+integration.Info.Version, integration.AdapterHash
 	r.Notes = result.Notes

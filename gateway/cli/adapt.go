@@ -78,6 +78,9 @@ func (a *console) adapt(ctx context.Context, ref, file string, f adaptFlags) err
 		return err
 	}
 	result, err := callOnce(ctx, spec, request)
+	if err == nil {
+		result, err = core.CheckTemplates(integration, result)
+	}
 	return a.printAdapted(adaptedOf(integration, result, err))
 }
 
@@ -201,11 +204,16 @@ type adaptedEvent struct {
 	Title          string            `json:"title,omitempty"`
 	Description    string            `json:"description,omitempty"`
 	Severity       sdk.Severity      `json:"severity,omitempty"`
+	SeverityRaw    string            `json:"severity_raw,omitempty"`
+	SeverityRule   string            `json:"severity_rule,omitempty"`
+	IdentityRule   string            `json:"identity_rule,omitempty"`
 	Service        string            `json:"service,omitempty"`
 	Affected       []string          `json:"affected_services,omitempty"`
 	CustomerImpact *bool             `json:"customer_impact,omitempty"`
 	SourceURL      string            `json:"source_url,omitempty"`
 	OccurredAt     time.Time         `json:"occurred_at,omitzero"`
+	EndedAt        time.Time         `json:"ended_at,omitzero"`
+	Links          []sdk.Link        `json:"links,omitempty"`
 	Labels         map[string]string `json:"labels,omitempty"`
 	Metadata       map[string]any    `json:"metadata,omitempty"`
 	Test           bool              `json:"test,omitempty"`
@@ -231,6 +239,7 @@ func adaptedAs(id core.ID, in *core.Integration, result sdk.Result, err error) a
 		out.Events = append(out.Events, adaptedEvent{
 			Action: e.Action, DedupKey: e.DedupKey, Title: e.Title, Description: e.Description, Severity: e.Severity,
 			Service: e.Service, Affected: e.AffectedServices, CustomerImpact: e.CustomerImpact, SourceURL: e.SourceURL,
+			SeverityRaw: e.SeverityRaw, SeverityRule: e.SeverityRule, IdentityRule: e.IdentityRule, EndedAt: e.EndedAt, Links: e.Links,
 			OccurredAt: e.OccurredAt, Labels: e.Labels, Metadata: e.Metadata, Test: e.Test,
 		})
 	}
@@ -278,11 +287,17 @@ func (a *console) printAdaptedLines(out adapted) {
 		fmt.Fprintln(a.out, strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " "))
 		fmt.Fprintf(a.out, "  key      %s\n", e.DedupKey)
 		for _, line := range [][2]string{
-			{"service", e.Service}, {"affected", strings.Join(e.Affected, ", ")}, {"source", e.SourceURL}, {"text", clip(e.Description, 200)},
+			{"key by", e.IdentityRule}, {"level by", e.SeverityRule}, {"word", e.SeverityRaw}, {"service", e.Service}, {"affected", strings.Join(e.Affected, ", ")}, {"source", e.SourceURL}, {"text", clip(e.Description, 200)},
 		} {
 			if line[1] != "" {
 				fmt.Fprintf(a.out, "  %-8s %s\n", line[0], line[1])
 			}
+		}
+		for _, l := range e.Links {
+			fmt.Fprintf(a.out, "  link     %s: %s\n", l.Name, l.URL)
+		}
+		if labels, err := json.Marshal(e.Labels); err == nil && len(e.Labels) > 0 {
+			fmt.Fprintf(a.out, "  labels   %s\n", clip(string(labels), 400))
 		}
 		if metadata, err := json.Marshal(e.Metadata); err == nil && len(e.Metadata) > 0 {
 			fmt.Fprintf(a.out, "  metadata %s\n", clip(string(metadata), 400))

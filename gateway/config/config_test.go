@@ -26,10 +26,27 @@ type testSettings struct {
 	Account string            `json:"account" secret:"true"`
 }
 
+// mappedSettings is a schema with expressions.
+type mappedSettings struct {
+	Note    *sdk.Expression `json:"note"`
+	Mapping []testMapping   `json:"mapping"`
+}
+
+type testMapping struct {
+	Name     string          `json:"name" label:"true"`
+	When     *sdk.Expression `json:"when" gives:"bool"`
+	Resolve  *sdk.Expression `json:"resolve_when" gives:"bool"`
+	Title    *sdk.Expression `json:"title" gives:"string" required:"true"`
+	Severity *sdk.Expression `json:"severity" gives:"severity"`
+	DedupKey *sdk.Expression `json:"dedup_key" gives:"key"`
+	Labels   *sdk.Expression `json:"labels" gives:"map"`
+	Kind     string          `json:"kind" enum:"a,b"`
+}
+
 // described are the plugins that tests know of.
 func described(p Plugin) (sdk.Info, bool) {
 	info, ok := map[string]sdk.Info{
-		"custom":       {Type: "custom", Name: "Custom"},
+		"custom":       {Type: "custom", Name: "Custom", Sender: sdk.Human, Headers: []string{"Content-Type"}, Settings: sdk.SettingsOf[mappedSettings]()},
 		"alertmanager": {Type: "alertmanager", Name: "Alertmanager", Limits: sdk.Limits{Body: 16 << 20, Events: 65_536}},
 		"datadog":      {Type: "datadog", Name: "Datadog", Settings: sdk.SettingsOf[testSettings]()},
 		"sentry":       {Type: "sentry", Name: "Sentry", Signatures: []sdk.SignatureScheme{{Name: "hmac", Kind: sdk.SchemeHMAC}}},

@@ -16,6 +16,7 @@ import (
 	"bellcrank.example/core"
 	"bellcrank.example/core/keyring"
 	"bellcrank.example/sdk"
+	"bellcrank.example/sdk/expr"
 )
 
 func (l *loader) integration(b *block) {
@@ -29,6 +30,7 @@ func (l *loader) integration(b *block) {
 	b.secrets("signing_secrets", &in.SigningSecrets)
 	b.stringMap("labels", &in.Labels)
 	b.reopenWindow(&in.ReopenWindow)
+	b.boolean("strict_templates", &in.StrictTemplates)
 	verify := ""
 	b.oneOf("verify", &verify, "none")
 	in.VerifyNone = verify == "none"
@@ -40,6 +42,7 @@ func (l *loader) integration(b *block) {
 	b.one("service", func(b *block) { b.servicePolicy(&in.Service) })
 	b.noise(in)
 	b.one("heartbeat", func(b *block) { b.expected(in) })
+	b.one("identity", func(b *block) { b.identityPolicy(&in.Identity) })
 	in.Limits = defaultLimits()
 	l.described(b, in)
 	b.one("limits", func(b *block) { b.limits(&in.Limits) })
@@ -74,9 +77,11 @@ func (l *loader) described(b *block, in *core.Integration) {
 		l.errorf(&b.at, "Wrong plugin", "Plugin %s adapts %q, not %q.", p.Name, info.Type, in.Type)
 		return
 	}
-	in.Info = info
 	override(&in.Limits, info.Limits)
-	in.Settings, _ = l.settings(b, b.raw("settings"), info.Settings)
+	settings := &settingsReader{loader: l}
+	in.Settings, _ = settings.read(b, b.raw("settings"), info.Settings)
+	in.Info = settings.needs(info)
+	b.oneOf("event_time", (*string)(&in.Info.EventTime), string(sdk.Arrival), string(sdk.Observed))
 	l.signatures(b, in)
 }
 
@@ -162,6 +167,7 @@ func (l *loader) unique(at *hcl.Range, key core.RoutingKey) {
 }
 
 func (b *block) severityPolicy(to *core.SeverityPolicy) {
+	to.Expression = b.eventExpression("expression", expr.Rules{Word: expr.SeverityWord})
 	read(b, "default", cty.String, &to.Default, func(v cty.Value) (sdk.Severity, error) { return severity(v.AsString()) })
 	read(b, "map", cty.Map(cty.String), &to.Map, func(v cty.Value) (map[string]sdk.Severity, error) {
 		levels := map[string]sdk.Severity{}

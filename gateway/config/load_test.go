@@ -52,7 +52,7 @@ func TestPluginsAreThoseDeclaredAndThoseInUse(t *testing.T) {
 	for _, p := range c.Plugins {
 		names = append(names, p.Name)
 	}
-	same(t, "names", names, []string{"acme", "datadog", "sentry"})
+	same(t, "names", names, []string{"acme", "datadog", "sentry", "custom"})
 	acme := c.Plugins[0]
 	same(t, "acme.Memory", acme.Memory, 128<<20)
 	same(t, "acme.Timeout", acme.Timeout, 5*time.Second)
@@ -73,15 +73,17 @@ func TestIntegrationsAreConfigured(t *testing.T) {
 	same(t, "Keys[1].SHA256", fmt.Sprintf("%x", in.Keys[1].SHA256), "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae")
 	same(t, "Keys[1].Expires", in.Keys[1].Expires, time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC))
 	same(t, "Settings", string(in.Settings), `{"service_tags":["service","kube_service"]}`)
-	same(t, "Severity", in.Severity, core.SeverityPolicy{
-		Map: map[string]sdk.Severity{"p1": sdk.Critical, "p2": sdk.High, "*": sdk.Medium}, Default: sdk.Medium,
-	})
+	same(t, "Severity.Map", in.Severity.Map, map[string]sdk.Severity{"p1": sdk.Critical, "p2": sdk.High})
+	same(t, "Severity.Default", in.Severity.Default, sdk.Medium)
+	same(t, "Identity", in.Identity, core.IdentityPolicy{Fields: []string{"service", "labels.alertname"}})
+	same(t, "EventTime", in.Info.EventTime, sdk.Observed)
 	same(t, "Service", in.Service, core.ServicePolicy{Map: map[string]string{"checkout-*": "checkout"}, Default: "api"})
 	same(t, "Labels", in.Labels, map[string]string{"team": "sre"})
 	same(t, "ReopenWindow", in.ReopenWindow, core.DefaultReopenWindow)
 	same(t, "signing secret", c.Integrations[1].SigningSecrets[0].Reveal(), "sentry-client-secret-0123456789abcdefghij")
 	same(t, "VerifyNone", c.Integrations[2].VerifyNone, true)
 	same(t, "acme's plugin", c.Integrations[3].Plugin, "acme")
+	same(t, "zabbix's sender", c.Integrations[4].Info.Sender, sdk.Machine)
 }
 
 func TestDestinationsAreConfigured(t *testing.T) {

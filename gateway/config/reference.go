@@ -1,15 +1,15 @@
 package config
 
 import (
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+
+	"bellcrank.example/sdk/expr"
 )
 
 // local is an argument of a locals block. Its value is unknown while it isn't
@@ -195,16 +195,5 @@ func (l *loader) evaluateLocal(one *local) {
 	one.state = finished
 }
 
-// suggestion is ", did you mean X?" for the closest of some names, else empty.
-func suggestion(given string, known []string) string {
-	best, least := "", 4
-	for _, name := range known {
-		if d := levenshtein.Distance(strings.ToLower(given), strings.ToLower(name), nil); d < least && d < len(name) {
-			best, least = name, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %s?", best)
-}
+// suggestion is "; did you mean X?" for the closest of some names, else empty.
+func suggestion(given string, known []string) string { return expr.Suggestion(given, known) }

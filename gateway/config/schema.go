@@ -66,11 +66,11 @@ var shapes = map[string]shape{
 	"integration": {
 		arguments: []string{
 			"description", "plugin", "disabled", "paused", "allowed_cidrs", "verify", "signing_secrets",
-			"labels", "reopen_window",
+			"labels", "reopen_window", "event_time", "strict_templates",
 		},
 		blocks: map[string][]string{
-			"routing_key": {"id"}, "signature": {"kind"}, "settings": nil, "severity": nil, "service": nil, "limits": nil,
-			"heartbeat": nil, "flapping": nil, "auto_resolve": nil,
+			"routing_key": {"id"}, "signature": {"kind"}, "settings": nil, "severity": nil, "identity": nil, "service": nil,
+			"limits": nil, "heartbeat": nil, "flapping": nil, "auto_resolve": nil,
 		},
 		later: map[string][]string{"auth": nil, "rate_limit": nil},
 	},
@@ -78,7 +78,8 @@ var shapes = map[string]shape{
 		"header", "algorithm", "prefix", "encoding", "signed", "timestamp_header", "id_header", "tolerance",
 	}},
 	"integration.routing_key": keyShape,
-	"integration.severity":    {arguments: []string{"map", "default"}},
+	"integration.severity":    {arguments: []string{"map", "expression", "default"}},
+	"integration.identity":    {arguments: []string{"fields", "expression"}},
 	"integration.service":     {arguments: []string{"map", "default"}},
 	"integration.limits":      {arguments: []string{"body", "depth", "members", "strings", "events"}},
 	"destination": {

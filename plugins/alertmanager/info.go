@@ -36,6 +36,7 @@ func (adapter) Describe() sdk.Info {
 			Header: http.Header{"Content-Type": {"application/json"}, "User-Agent": {"Alertmanager/0.34.2"}},
 			Body:   json.RawMessage(sample),
 		}},
+		Template: `Alertmanager writes <no value> for a label or annotation that an alert lacks; mend the annotation's template in the Prometheus rule.`,
 		Setup: "Add a receiver to `alertmanager.yml` and route to it:\n\n" +
 			"    receivers:\n" +
 			"      - name: bellcrank\n" +

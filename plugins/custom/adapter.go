@@ -13,19 +13,23 @@ import (
 )
 
 type settings struct {
-	StrictTemplates bool `json:"strict_templates" doc:"Refuse requests with placeholders that the sender has not filled in, instead of keeping them as tests."`
+	Mappings []mapping `json:"mapping" doc:"How the body of a tool without an adapter becomes events; without any, the plain shape is read."`
 }
 
-type adapter struct{}
+// adapter remembers the mappings that it has compiled: settings are few, and
+// come with every request.
+type adapter struct{ compiled *memory }
+
+func newAdapter() adapter { return adapter{compiled: &memory{}} }
 
 func (adapter) Describe() sdk.Info {
 	return sdk.Info{
-		Type: "custom", Name: "Custom", Version: "0.1.0",
+		Type: "custom", Name: "Custom", Version: "0.2.0",
 		Summary:   "Incidents from scripts, cron jobs and tools without an adapter of their own.",
 		Sender:    sdk.Human,
 		EventTime: sdk.Arrival,
 		Headers:   []string{"Content-Type"},
-		Settings:  sdk.SettingsOf[settings](),
+		Settings:  schemaOf(),
 		Samples: []sdk.Sample{{
 			Name:   "high latency",
 			Method: http.MethodPost,
@@ -33,26 +37,48 @@ func (adapter) Describe() sdk.Info {
 			Body: json.RawMessage(`{"title":"API latency spike","description":"95th percentile above 5 s for 10 minutes",` +
 				`"severity":"High","service":"api-backend","affected_services":["api-backend","web"],"region":"eu-1"}`),
 		}},
+		Template: `Whatever sends this has to fill in its placeholders before it sends.`,
 		Setup: "POST a JSON object with at least a `title`:\n\n" +
 			"    curl {{url}} -H 'Content-Type: application/json' -d '{\"title\": \"Server is down\", \"severity\": \"High\"}'\n\n" +
-			"Add a `dedup_key` and `\"status\": \"resolved\"` to end what you began.\n",
+			"Add a `dedup_key` and `\"status\": \"resolved\"` to end what you began. For a tool that sends another shape, write\n" +
+			"a `mapping` into the integration's settings: `docs/mapping.md`.\n",
 	}
 }
 
-// Adapt makes one event of an object, or one of each element of a list.
-func (adapter) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
-	s, err := sdk.Settings[settings](r)
+// Adapt makes events by the integration's mappings. Without one, or if none is
+// for the request, it makes one of a plain object, or one of each element of a
+// list.
+func (a adapter) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
+	programs, err := a.compiled.programs(r.Settings)
 	if err != nil {
 		return sdk.Result{}, err
 	}
+	if len(programs) == 0 {
+		return adaptPlain(ctx, r)
+	}
+	result, ok, err := mapRequest(ctx, programs, r)
+	if _, failed := errors.AsType[*sdk.Failure](err); ok && !failed {
+		return result, err
+	}
+	if result, ok := plain(r, err); ok {
+		return result, nil
+	}
+	if err == nil {
+		err = &sdk.Failure{Code: sdk.Unsupported, Path: "when", Message: "no mapping is for this request"}
+	}
+	return sdk.Result{}, err
+}
+
+// adaptPlain reads the plain shape.
+func adaptPlain(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 	body := bytes.TrimSpace(r.Body)
 	if len(body) == 0 {
 		return sdk.Result{}, &sdk.Failure{Code: sdk.Malformed, Message: "the body is empty; want a JSON object with a title"}
 	}
 	if body[0] == '[' {
-		return s.list(ctx, body)
+		return list(ctx, body)
 	}
-	event, notes, err := s.event(body)
+	event, notes, err := plainEvent(body)
 	if err != nil {
 		return sdk.Result{}, err
 	}
@@ -61,7 +87,7 @@ func (adapter) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 
 // list reads a batch. An element that can't be read costs only itself, as
 // long as there is another; a list without any is refused like an object.
-func (s settings) list(ctx context.Context, body []byte) (sdk.Result, error) {
+func list(ctx context.Context, body []byte) (sdk.Result, error) {
 	var elements []json.RawMessage
 	if err := json.Unmarshal(body, &elements); err != nil {
 		return sdk.Result{}, &sdk.Failure{Code: sdk.Malformed, Message: "the list is not valid JSON"}
@@ -74,7 +100,7 @@ func (s settings) list(ctx context.Context, body []byte) (sdk.Result, error) {
 		if err := ctx.Err(); err != nil {
 			return sdk.Result{}, err
 		}
-		event, notes, err := s.event(element)
+		event, notes, err := plainEvent(element)
 		if failure, ok := errors.AsType[*sdk.Failure](err); ok {
 			result.Rejected = append(result.Rejected, sdk.Rejection{Index: i, Path: path(i, failure.Path), Reason: failure.Message})
 			continue
@@ -91,22 +117,13 @@ func (s settings) list(ctx context.Context, body []byte) (sdk.Result, error) {
 	return result, nil
 }
 
-// event reads one object. Its error is an *sdk.Failure.
-func (s settings) event(object []byte) (sdk.Event, []string, error) {
+// plainEvent reads one object. Its error is an *sdk.Failure.
+func plainEvent(object []byte) (sdk.Event, []string, error) {
 	members, err := flat.Parse(object)
 	if err != nil {
 		return sdk.Event{}, nil, err
 	}
-	event, notes, err := flat.Event(members)
-	if err != nil || !s.StrictTemplates {
-		return event, notes, err
-	}
-	for _, note := range notes {
-		if member, ok := flat.UnrenderedMember(note); ok {
-			return sdk.Event{}, nil, &sdk.Failure{Code: sdk.Unsupported, Path: member, Message: note}
-		}
-	}
-	return event, notes, nil
+	return flat.Event(members)
 }
 
 // path names a member of an element.

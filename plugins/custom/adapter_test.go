@@ -6,6 +6,6 @@ import (
 	"bellcrank.example/sdk/sdktest"
 )
 
-func TestAdapter(t *testing.T) { sdktest.Run(t, adapter{}) }
+func TestAdapter(t *testing.T) { sdktest.Run(t, newAdapter()) }
 
-func FuzzAdapter(f *testing.F) { sdktest.Fuzz(f, adapter{}) }
+func FuzzAdapter(f *testing.F) { sdktest.Fuzz(f, newAdapter()) }

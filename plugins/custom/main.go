@@ -4,4 +4,4 @@ package main
 
 import "bellcrank.example/sdk/serve"
 
-func main() { serve.Adapter(adapter{}) }
+func main() { serve.Adapter(newAdapter()) }

@@ -40,7 +40,8 @@ func (adapter) Describe() sdk.Info {
 			sample("default payload", sampleDefault),
 			sample("incident declared", sampleIncident),
 		},
-		Setup: setup,
+		Template: `Datadog fills in $VARIABLES in a webhook's payload, never {{...}}: "title": "$EVENT_TITLE", "alert_transition": "$ALERT_TRANSITION", and so on; the set-up text has a whole payload.`,
+		Setup:    setup,
 	}
 }
 

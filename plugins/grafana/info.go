@@ -37,6 +37,7 @@ func (adapter) Describe() sdk.Info {
 			sample("the test button", unified("firing", "TestAlert", "Grafana")),
 			sample("alerting of before version 9", legacy),
 		},
+		Template: `Grafana fills in what its notification template names, in its own syntax: {{ .CommonLabels.alertname }}; leave the template out to have all that it knows.`,
 		Setup: "Alerts & IRM → Contact points → Add: integration Webhook, URL `{{url}}`, method POST or PUT. It may sign what it " +
 			"sends: choose a secret under HMAC Signature and give it to the integration as a signing secret. Set the timestamp " +
 			"header to `X-Grafana-Alerting-Timestamp`, so that an old request can't be sent again. Or choose basic " +

@@ -51,7 +51,8 @@ func (adapter) Describe() sdk.Info {
 			sample("issue resolved", resourceIssue, sampleIssueResolved),
 			sample("metric alert critical", resourceMetricAlert, sampleMetricCritical),
 		},
-		Setup: setup,
+		Template: `Sentry has no payload templates; let its internal integration send its own JSON here.`,
+		Setup:    setup,
 	}
 }
 

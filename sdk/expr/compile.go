@@ -129,7 +129,8 @@ func literal(v cty.Value) any {
 	return json.Number(f.Text('f', -1))
 }
 
-// template joins the parts of a text; null adds nothing to it.
+// template joins the parts of a text; null adds nothing to it, unless the text
+// has to be whole.
 func (c *compiler) template(parts []hclsyntax.Expression) node {
 	nodes := make([]node, len(parts))
 	constant := true
@@ -144,6 +145,9 @@ func (c *compiler) template(parts []hclsyntax.Expression) node {
 			value, err := part.run(s)
 			if err != nil {
 				return nil, err
+			}
+			if value == nil && c.rules.Whole {
+				return nil, nil
 			}
 			piece, err := textOf(value)
 			if err != nil {

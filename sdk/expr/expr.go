@@ -37,6 +37,9 @@ type Rules struct {
 	// Result is what it has to give; anything if empty. Text may be a number
 	// or a boolean as well, a list a single text.
 	Result sdk.SettingType
+	// Whole makes null of a template that has null in it: a key without one of
+	// its parts would be that of everything else without it.
+	Whole bool
 	// Word says what is wrong with a constant text that the expression may
 	// give; nil: nothing can be.
 	Word func(string) error
@@ -48,8 +51,11 @@ func RulesOf(s sdk.Setting) Rules {
 	for _, name := range s.Reads {
 		r.Variables[name] = nil
 	}
-	if s.Gives == sdk.TypeSeverity {
+	switch s.Gives {
+	case sdk.TypeSeverity:
 		r.Result, r.Word = sdk.TypeString, SeverityWord
+	case sdk.TypeKey:
+		r.Result, r.Whole = sdk.TypeString, true
 	}
 	return r
 }
@@ -96,7 +102,11 @@ func Compile(e sdk.Expression, rules Rules) (*Program, error) {
 		c.errorf(c.whole, "Expression too long", "It has %d bytes, %d are the most.", len(e.Source), maxSource)
 		return nil, &Error{c.diags}
 	}
-	parsed, diags := hclsyntax.ParseExpression([]byte(e.Source), e.File, start)
+	parse := hclsyntax.ParseExpression
+	if e.Template {
+		parse = hclsyntax.ParseTemplate
+	}
+	parsed, diags := parse([]byte(e.Source), e.File, start)
 	if diags.HasErrors() {
 		for _, d := range diags {
 			d.Subject = cmp.Or(d.Subject, &c.whole)

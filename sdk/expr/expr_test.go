@@ -112,6 +112,7 @@ func TestValue(t *testing.T) {
 			`["a","A","a","b","a","a-b","a,1","a-5-\"b\" %","12345678901234567890","e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]`},
 		"questions":                       {`[startswith("ab", "a"), endswith("ab", "a"), contains(["a"], "a"), contains("abc", "bc"), contains(body.x, "a")]`, `[true,false,true,true,false]`},
 		"lists and objects":               {`[length(body.list), length("äb"), length(body.x), concat([1], body.x, [2]), keys({b = 1, a = 2}), values({b = 1, a = 2}), split(",", "a,b"), merge({a = 1}, body.x, {a = 2})]`, `[3,2,0,[1,2],["a","b"],[2,1],["a","b"],{"a":2}]`},
+		"flatten":                         {`flatten([[1, 2], 3, [], [[4]]])`, `[1,2,3,[4]]`},
 		"lookup":                          {`[lookup(body, "state", "z"), lookup(body, "x", "z"), lookup(body.x, "x"), lookup(body, "nothing", 1)]`, `["firing","z",null,1]`},
 		"number":                          {`[number("42"), number(body.x), number("1.50")]`, `[42,null,1.5]`},
 		"a huge number is only passed on": {`body.huge`, `1e999999999`},
@@ -131,6 +132,31 @@ func TestValue(t *testing.T) {
 				t.Errorf("%s = %s, want %s", tt.source, plain, tt.want)
 			}
 		})
+	}
+}
+
+func TestAKeyIsWholeOrNone(t *testing.T) {
+	for source, want := range map[string]string{
+		`"${body.state}/${body.x}"`:                 "",
+		`"${body.state}/${coalesce(body.x, "-")}"`:  "firing/-",
+		`"${body.state}/${body.empty}"`:             "firing/",
+		`body.x == null ? "none" : "a${body.x}"`:    "none",
+		`join("/", [body.state, body.alert.level])`: "firing/p1",
+	} {
+		p := compiled(t, source, RulesOf(sdk.Setting{Reads: []string{"body"}, Gives: sdk.TypeKey}))
+		if got, err := p.Text(NewBudget(nil), given(t)); err != nil || got != want {
+			t.Errorf("%s = %q, %v; want %q", source, got, err, want)
+		}
+	}
+}
+
+func TestAQuotedTextIsATemplate(t *testing.T) {
+	p, err := Compile(sdk.Expression{Source: `${body.state == "firing" ? "a" : "c"} "b" ${body.n}`, Template: true, File: "x.hcl.json"}, rules(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.Text(NewBudget(nil), given(t)); err != nil || got != `a "b" 12345678901234567890` {
+		t.Errorf("got %q, %v", got, err)
 	}
 }
 

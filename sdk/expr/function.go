@@ -47,6 +47,7 @@ var functions = map[string]function{
 	"number":     {params: []kind{anything}, gives: number, run: toNumber},
 	"length":     {params: []kind{anything}, gives: number, run: length},
 	"concat":     {params: []kind{list}, variadic: true, gives: list, run: concat},
+	"flatten":    {params: []kind{list}, gives: list, run: flatten},
 	"contains":   {params: []kind{anything, anything}, gives: boolean, run: contains},
 	"keys":       {params: []kind{object}, gives: list, run: keys},
 	"values":     {params: []kind{object}, gives: list, run: values},
@@ -456,6 +457,21 @@ func concat(b *Budget, args []any) (any, error) {
 		}
 	}
 	return all, nil
+}
+
+// flatten gives the elements of the lists in a list; what is no list stands for
+// itself.
+func flatten(b *Budget, args []any) (any, error) {
+	all := []any{}
+	err := each(b, args[0], func(_, value any) error {
+		inner, ok := value.([]any)
+		if !ok {
+			inner = []any{value}
+		}
+		all = append(all, inner...)
+		return b.charge(len(inner))
+	})
+	return all, err
 }
 
 // contains also finds a text within a text.

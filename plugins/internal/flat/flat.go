@@ -28,7 +28,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"bellcrank.example/sdk"
@@ -98,7 +97,7 @@ type reader struct {
 
 // Event makes an event of an object. Its error is an *sdk.Failure with code
 // Unsupported whose Path names the member that is missing. The notes are for
-// the operator; UnrenderedMember finds those that name a member whose
+// the operator; sdk.UnrenderedMember finds those that name a member whose
 // placeholder nobody has filled in. A title like that marks the event as a
 // test: it tells nothing about a problem.
 func Event(m Members) (sdk.Event, []string, error) {
@@ -190,7 +189,7 @@ func (r *reader) severity(e *sdk.Event) {
 		return // a resolve carries no severity
 	}
 	e.Severity = sdk.SeverityOf(e.SeverityRaw)
-	if e.Severity == "" && e.SeverityRaw != "" && !Unrendered(e.SeverityRaw) {
+	if e.Severity == "" && e.SeverityRaw != "" && !sdk.Unrendered(e.SeverityRaw) {
 		r.notes = append(r.notes, fmt.Sprintf("severity %q is no word that we know; the integration's default counts", clip(e.SeverityRaw)))
 	}
 }
@@ -201,17 +200,23 @@ func (r *reader) severity(e *sdk.Event) {
 // make one incident of everything that the template is used for.
 func (r *reader) identity(e *sdk.Event) {
 	key, from := r.text("dedup_key", "deduplication_key", "fingerprint", "alert_uid", "alias", "incident_key")
-	if Unrendered(key) {
-		r.notes = append(r.notes, UnrenderedNote(from, key))
+	if sdk.Unrendered(key) {
+		r.notes = append(r.notes, sdk.UnrenderedNote(from, key))
 		key = ""
 	}
 	switch {
 	case key != "":
 		e.DedupKey, e.IdentityRule = "key:"+key, from
 	case r.status:
-		sum := sha256.Sum256([]byte(e.Title + "\x00" + e.Service))
-		e.DedupKey, e.IdentityRule = "title:"+hex.EncodeToString(sum[:12]), "title and service"
+		e.DedupKey, e.IdentityRule = TitleKey(e.Title, e.Service), "title and service"
 	}
+}
+
+// TitleKey returns the dedup key of a problem that has nothing better than its
+// title and service.
+func TitleKey(title, service string) string {
+	sum := sha256.Sum256([]byte(title + "\x00" + service))
+	return "title:" + hex.EncodeToString(sum[:12])
 }
 
 // list takes a list of strings, or text with commas.
@@ -232,17 +237,24 @@ func (r *reader) list(name string) []string {
 
 // boolean takes a boolean in any of the forms that scripts use.
 func (r *reader) boolean(name string) *bool {
-	var value bool
-	switch strings.ToLower(scalar(r.members[name])) {
-	case "true", "1", "yes":
-		value = true
-	case "false", "0", "no":
-	default:
+	value, ok := Boolean(scalar(r.members[name]))
+	if !ok {
 		r.taken[name] = empty(r.members[name])
 		return nil
 	}
 	r.taken[name] = true
 	return &value
+}
+
+// Boolean reads true, yes or 1, false, no or 0, in any case.
+func Boolean(word string) (value, ok bool) {
+	switch strings.ToLower(strings.TrimSpace(word)) {
+	case "true", "1", "yes":
+		return true, true
+	case "false", "0", "no":
+		return false, true
+	}
+	return false, false
 }
 
 // rest is what no field has taken: every other member, and those of the
@@ -283,33 +295,6 @@ func decode(value json.RawMessage) any {
 	return v
 }
 
-// placeholder is a value that a template engine should have replaced.
-var placeholder = regexp.MustCompile(`^(\{\{[^{}]*\}\}|\$[A-Z][A-Z0-9_]*(\[[^\]]*\])?|%[a-z_]+%|<no value>)$`)
-
-// Unrendered reports whether the whole of a value is a placeholder. Braces
-// within a text are none: vendors' own payloads have them.
-func Unrendered(value string) bool { return placeholder.MatchString(strings.TrimSpace(value)) }
-
-// unrenderedPrefix begins the notes about placeholders.
-const unrenderedPrefix = "UNRENDERED_TEMPLATE: "
-
-// UnrenderedNote is the remark about a member whose placeholder was not
-// filled in: "UNRENDERED_TEMPLATE: title: ...".
-func UnrenderedNote(member, value string) string {
-	return fmt.Sprintf(unrenderedPrefix+"%s: %s arrived as it stands; the sender knows no such variable", member, clip(value))
-}
-
-// UnrenderedMember returns the member that a note made by UnrenderedNote is
-// about.
-func UnrenderedMember(note string) (member string, ok bool) {
-	rest, ok := strings.CutPrefix(note, unrenderedPrefix)
-	if !ok {
-		return "", false
-	}
-	member, _, _ = strings.Cut(rest, ":")
-	return member, true
-}
-
 // findUnrendered marks an event whose title nobody has filled in. Where only
 // the severity or the service is a placeholder, the rest still tells of a
 // problem, and somebody has to hear of it.
@@ -317,12 +302,12 @@ func (r *reader) findUnrendered(e *sdk.Event) {
 	for _, field := range []struct{ member, value string }{
 		{"title", e.Title}, {"severity", e.SeverityRaw}, {"service", e.Service},
 	} {
-		if Unrendered(field.value) {
-			r.notes = append(r.notes, UnrenderedNote(field.member, field.value))
+		if sdk.Unrendered(field.value) {
+			r.notes = append(r.notes, sdk.UnrenderedNote(field.member, field.value))
 		}
 	}
-	e.Test = Unrendered(e.Title)
-	if Unrendered(e.Service) {
+	e.Test = sdk.Unrendered(e.Title)
+	if sdk.Unrendered(e.Service) {
 		e.Service = ""
 	}
 }
