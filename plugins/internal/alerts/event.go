@@ -60,7 +60,10 @@ func (p *payload) action(a *alert, now time.Time) sdk.Action {
 }
 
 func (p *payload) title(a *alert) string {
-	if title := sdk.Line(first(a.Annotations.get("summary", "title"), p.CommonAnnotations.get("summary", "title"))); title != "" {
+	// A summary that its template has left unfilled is none: the alert is real,
+	// and its labels still name it.
+	title := sdk.Line(first(a.Annotations.get("summary", "title"), p.CommonAnnotations.get("summary", "title")))
+	if title != "" && !sdk.Unrendered(title) {
 		return title
 	}
 	name := first(a.Labels.get("alertname"), p.GroupLabels.get("alertname"), p.CommonLabels.get("alertname"))
