@@ -188,7 +188,9 @@ func TestOperatorsDecide(t *testing.T) {
 	if one.Incident.ID == two.Incident.ID {
 		t.Errorf("%s and %s are one incident, though nothing says so", one.Body, two.Body)
 	}
-	var failure struct{ Error struct{ Code, Message string } }
+	var failure struct {
+		Error struct{ Code, Message string }
+	}
 	a := s.postMapped("own", `{"title":"{{alert.name}}","severity":"{{alert.priority}}"}`)
 	if err := json.Unmarshal([]byte(a.Body), &failure); err != nil || a.Status != http.StatusUnprocessableEntity || !strings.Contains(a.Body, "{{alert.name}}") {
 		t.Errorf("a placeholder: %d %s, want 422", a.Status, a.Body)
