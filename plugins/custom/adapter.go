@@ -24,7 +24,7 @@ func newAdapter() adapter { return adapter{compiled: &memory{}} }
 
 func (adapter) Describe() sdk.Info {
 	return sdk.Info{
-		Type: "custom", Name: "Custom", Version: "0.2.0",
+		Type: "custom", Name: "Custom", Version: "0.1.0",
 		Summary:   "Incidents from scripts, cron jobs and tools without an adapter of their own.",
 		Sender:    sdk.Human,
 		EventTime: sdk.Arrival,
