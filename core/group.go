@@ -59,7 +59,7 @@ func (f *folding) join(c *Change, e *Event, in *Incident) {
 	slot := f.slotOf(SlotRef{c.Request.Tenant, groupIntegration, GroupSlot, e.Group.Hash})
 	g := f.Incidents[slot.Last]
 	again := g != nil && in.Group == g.ID
-	if g == nil || g.Grouped == nil || f.now.Sub(g.OpenedAt) >= e.Group.Window && !(again && g.Open()) {
+	if g == nil || g.Grouped == nil || f.now.Sub(g.OpenedAt) >= e.Group.Window && (!again || !g.Open()) {
 		f.openGroup(c, e, in, slot)
 		return
 	}

@@ -43,7 +43,7 @@ func TestTextsAreCleaned(t *testing.T) {
 
 func TestAbsoluteURLsAloneAreURLs(t *testing.T) {
 	for in, want := range map[string]string{
-		" https://a.example/b?c=1 ": "https://a.example/b?c=1", "http://a": "http://a",
+		"\thttps://a.example/b?c=1\n": "https://a.example/b?c=1", "http://a": "http://a",
 		"/a": "", "?a=1": "", "javascript:alert(1)": "", "a.example": "", "": "", "https://": "", "://": "",
 	} {
 		if got := AbsoluteURL(in); got != want {
@@ -54,7 +54,7 @@ func TestAbsoluteURLsAloneAreURLs(t *testing.T) {
 
 func TestWordsForStatesBecomeActions(t *testing.T) {
 	for word, want := range map[string]Action{
-		" Firing ": Trigger, "RESOLVED": Resolve, "ok": Resolve, "ack": Acknowledge, "": "", "sideways": "",
+		"\tFiring\n": Trigger, "RESOLVED": Resolve, "ok": Resolve, "ack": Acknowledge, "": "", "sideways": "",
 	} {
 		if got := ActionOf(word); got != want {
 			t.Errorf("ActionOf(%q) = %q, want %q", word, got, want)

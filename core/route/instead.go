@@ -44,9 +44,9 @@ func (t *Tree) take(in *core.Incident, destinations []string) []string {
 	return taken
 }
 
-// aboutLabel names, on an incident of our own, the destination that is in
+// AboutLabel names, on an incident of our own, the destination that is in
 // trouble.
-const aboutLabel = "destination"
+const AboutLabel = "destination"
 
 // Instead lists the destinations that hear of the incident because others are
 // down: the fallback of each route that leads to one of those. What the
@@ -58,7 +58,7 @@ func (t *Tree) Instead(in *core.Incident, down func(string) bool) []string {
 		if slices.ContainsFunc(t.somebody(in), up) {
 			return nil
 		}
-		return without(t.all, func(id string) bool { return down(id) || id == in.Labels[aboutLabel] })
+		return without(t.all, func(id string) bool { return down(id) || id == in.Labels[AboutLabel] })
 	}
 	if in.Test || !t.fallbacks {
 		return nil

@@ -178,7 +178,7 @@ func (t *Tree) Match(in *core.Incident) []string {
 func (t *Tree) somebody(in *core.Incident) []string {
 	about := ""
 	if in.Integration == core.SelfIntegration {
-		about = in.Labels[aboutLabel]
+		about = in.Labels[AboutLabel]
 	}
 	if told := t.about[about]; told != "" && told != about {
 		return []string{told}

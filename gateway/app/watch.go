@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bellcrank.example/core"
+	"bellcrank.example/core/route"
 	"bellcrank.example/sdk"
 )
 
@@ -133,6 +134,7 @@ func (g *Gateway) troubles() []sdk.Event {
 			Action: sdk.Trigger, Severity: sdk.High, DedupKey: "destination:" + s.Destination, IdentityRule: "destination",
 			Title:       "Destination " + s.Destination + " is disabled: " + disabledWord(s.Disabled),
 			Description: "What it is owed is parked, and delivered when it is back. Its last error: " + s.LastError,
+			Labels:      map[string]string{route.AboutLabel: s.Destination}, // it isn't told of itself
 		})
 	}
 	for _, p := range g.plugins.Plugins() {

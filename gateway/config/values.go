@@ -40,8 +40,8 @@ func (b *block) count(name string, to *int) {
 	})
 }
 
-func (b *block) duration(name string, to *time.Duration) bool {
-	return read(b, name, cty.String, to, func(v cty.Value) (time.Duration, error) { return parseDuration(v.AsString()) })
+func (b *block) duration(name string, to *time.Duration) {
+	read(b, name, cty.String, to, func(v cty.Value) (time.Duration, error) { return parseDuration(v.AsString()) })
 }
 
 // positive reads a duration that isn't zero.

@@ -3,6 +3,7 @@
 package gatewaytest
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,7 +21,7 @@ func Main(m *testing.M, bin *string) {
 func run(m *testing.M, bin *string) int {
 	dir, err := os.MkdirTemp("", "bellcrank-test-")
 	if err == nil {
-		defer os.RemoveAll(dir)
+		defer func() { _ = os.RemoveAll(dir) }() // it is a temporary folder
 		err = build(dir)
 	}
 	if err != nil {
@@ -45,7 +46,7 @@ func build(dir string) error {
 		{"go", "build", "-ldflags", "-s -w", "-o", plugins + string(filepath.Separator), "bellcrank.example/plugins/..."},
 		{bellcrank, "plugin", "lock", "-manifest", plugins},
 	} {
-		cmd := exec.Command(command[0], command[1:]...)
+		cmd := exec.CommandContext(context.Background(), command[0], command[1:]...)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w\n%s", strings.Join(command, " "), err, out)

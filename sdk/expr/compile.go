@@ -385,10 +385,7 @@ func (c *compiler) key(e hclsyntax.Expression) node {
 		if word := hcl.ExprAsKeyword(wrapped.Wrapped); word != "" && !wrapped.ForceNonLiteral {
 			return fixed(word)
 		}
-		e, ok = wrapped.Wrapped.(hclsyntax.Expression)
-		if !ok {
-			return fixed(nil)
-		}
+		e = wrapped.Wrapped
 	}
 	n := c.expression(e)
 	c.want(n, e.Range(), text, number, boolean)

@@ -380,7 +380,7 @@ func format(b *Budget, args []any) (any, error) {
 		if verb == "%%" {
 			return "%"
 		}
-		if next >= len(t) || !strings.Contains("sdqv", strings.TrimPrefix(verb, "%")) || verb == "%" {
+		if next >= len(t) || !strings.ContainsAny(verb[1:], "sdqv") || verb == "%" {
 			err = fmt.Errorf("%q isn't known here, or has no value: want %%s, %%d, %%q or %%v and a value for each", verb)
 			return ""
 		}

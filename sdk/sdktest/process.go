@@ -36,7 +36,7 @@ func CheckProcess(ctx context.Context, p Process) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the plugin: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // it is a temporary folder
 	running, err := client.Start(ctx, client.Config{
 		Path: p.Path, Args: p.Args, Output: p.Output, StartTimeout: 30 * time.Second,
 		// Who writes "a file" writes it here, where it is found.

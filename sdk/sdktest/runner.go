@@ -60,14 +60,17 @@ type inReport struct {
 // ended is what Fatalf panics with.
 type ended struct{}
 
+// Helper is for tests, which tell where a check was called.
 func (r *inReport) Helper() {}
 
+// Errorf notes a complaint.
 func (r *inReport) Errorf(format string, args ...any) {
 	if len(r.check.Complaints) < maxComplaints {
 		r.check.Complaints = append(r.check.Complaints, fmt.Sprintf(format, args...))
 	}
 }
 
+// Fatalf notes a complaint and ends the check.
 func (r *inReport) Fatalf(format string, args ...any) {
 	r.Errorf(format, args...)
 	panic(ended{})

@@ -51,7 +51,7 @@ func (s Settings) Check() error {
 
 // Send posts, or updates and notes, once.
 func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
-	return s.Settings.Style.Send(ctx, s, m)
+	return s.Settings.Send(ctx, s, m)
 }
 
 // Post writes the incident's message and remembers its id.

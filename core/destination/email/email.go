@@ -118,9 +118,9 @@ func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
 		return answer
 	}
 	// A conversation ends with its attempt, whatever the server does.
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // it is over, however it closes
 	defer stop()
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // QUIT has been said, or nobody listens
 	answer.Address = transport.Peer(conn)
 	refused, failed := s.converse(ctx, conn, m)
 	if failed != nil {
@@ -145,7 +145,7 @@ func (s *Sender) converse(ctx context.Context, conn net.Conn, m core.Message) (r
 	if err != nil {
 		return nil, &failure{core.DestinationFault, err}
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }() // QUIT has been said, or nobody listens
 	if err := client.Mail(s.from.Address); err != nil {
 		return nil, &failure{core.DestinationFault, fmt.Errorf("sender %s: %w", s.from.Address, err)}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/md5" //nolint:gosec // the mechanism CRAM-MD5 asks for it
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -84,7 +85,7 @@ func bodies(t *testing.T, m *mail.Message) map[string]string {
 	all := map[string]string{}
 	for parts := multipart.NewReader(m.Body, params["boundary"]); ; {
 		p, err := parts.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all
 		}
 		if err != nil {

@@ -74,7 +74,7 @@ func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
 	if s.Settings.URL != "" {
 		return s.Client.Post(ctx, s.Settings.URL, nil, s.message(m, true)).Answer
 	}
-	return s.Settings.Style.Send(ctx, bot{s}, m)
+	return s.Settings.Send(ctx, bot{s}, m)
 }
 
 // bot is what a token can do.

@@ -93,7 +93,7 @@ const (
 
 // Send posts, or updates and replies, once.
 func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
-	return s.Settings.Style.Send(ctx, s, m)
+	return s.Settings.Send(ctx, s, m)
 }
 
 // Post writes the incident's message and remembers its id.

@@ -19,7 +19,7 @@ type Common struct {
 	wording.Texts
 }
 
-func (c Common) common() Common { return c }
+func (c Common) common() Common { return c } //nolint:unused // called through Settings
 
 // Settings are a type's settings, with Common among them.
 type Settings interface {

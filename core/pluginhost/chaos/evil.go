@@ -50,7 +50,7 @@ var calls = map[string]func(context.Context, sdk.Event) (sdk.Result, error){
 	},
 	"sleep": func(context.Context, sdk.Event) (sdk.Result, error) { time.Sleep(forEver); return sdk.Result{}, nil },
 	"spin": func(context.Context, sdk.Event) (sdk.Result, error) {
-		for n := 0; ; n++ { //nolint:revive // that is the point
+		for n := 0; ; n++ {
 			if n < 0 {
 				return sdk.Result{}, nil
 			}
@@ -96,8 +96,8 @@ var calls = map[string]func(context.Context, sdk.Event) (sdk.Result, error){
 	"flood": func(_ context.Context, e sdk.Event) (sdk.Result, error) {
 		line := append(bytes.Repeat([]byte("flood\x1b[2J "), 900), '\n')
 		for range 300 {
-			os.Stderr.Write(line)
-			os.Stdout.Write(line)
+			_, _ = os.Stderr.Write(line) // whether anybody reads it or not
+			_, _ = os.Stdout.Write(line)
 		}
 		return sdk.Result{Events: []sdk.Event{e}}, nil
 	},
@@ -113,7 +113,7 @@ var calls = map[string]func(context.Context, sdk.Event) (sdk.Result, error){
 }
 
 // leaked keeps descriptors open.
-var leaked []*os.File
+var leaked []*os.File //nolint:unused // kept, never read
 
 // lies are one good event among those that no adapter may return.
 func lies(good sdk.Event) []sdk.Event {

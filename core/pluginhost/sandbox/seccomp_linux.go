@@ -47,8 +47,8 @@ func filterCalls() error {
 			names = append(names, name)
 		}
 	}
-	is := func(argument uint32, op seccomp.Operation, value uint64) seccomp.ArgumentConditions {
-		return seccomp.ArgumentConditions{{Argument: argument, Operation: op, Value: value}}
+	first := func(op seccomp.Operation, value uint64) seccomp.ArgumentConditions {
+		return seccomp.ArgumentConditions{{Argument: 0, Operation: op, Value: value}}
 	}
 	return seccomp.LoadFilter(seccomp.Filter{Policy: seccomp.Policy{
 		DefaultAction: seccomp.ActionAllow,
@@ -56,10 +56,10 @@ func filterCalls() error {
 			Action: seccomp.ActionErrno,
 			Names:  names,
 			NamesWithCondtions: []seccomp.NameWithConditions{
-				{Name: "socket", Conditions: is(0, seccomp.NotEqual, unix.AF_UNIX)},
-				{Name: "socketpair", Conditions: is(0, seccomp.NotEqual, unix.AF_UNIX)},
-				{Name: "clone", Conditions: is(0, seccomp.BitsNotSet, unix.CLONE_THREAD)}, // no process, but threads
-				{Name: "tgkill", Conditions: is(0, seccomp.NotEqual, uint64(os.Getpid()))},
+				{Name: "socket", Conditions: first(seccomp.NotEqual, unix.AF_UNIX)},
+				{Name: "socketpair", Conditions: first(seccomp.NotEqual, unix.AF_UNIX)},
+				{Name: "clone", Conditions: first(seccomp.BitsNotSet, unix.CLONE_THREAD)}, // no process, but threads
+				{Name: "tgkill", Conditions: first(seccomp.NotEqual, uint64(os.Getpid()))},
 			},
 		}},
 	}})

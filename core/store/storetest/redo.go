@@ -8,13 +8,13 @@ import (
 	"bellcrank.example/core"
 )
 
-// dead gives an incident's delivery up.
-func (f *fixture) dead(n int64, version int) core.Delivery {
+// dead gives the delivery of an incident's opening up.
+func (f *fixture) dead(n int64) core.Delivery {
 	f.t.Helper()
-	d := f.delivery(n, version)
+	d := f.delivery(n, 1)
 	d.State, d.DoneAt, d.LastError, d.Attempt, d.FaultTries = core.DeliveryDead, f.clock(), "400 Bad Request", 3, 3
 	f.must(f.Record(f.t.Context(), core.Outcome{Deliveries: []core.Delivery{d}}))
-	return f.delivery(n, version)
+	return f.delivery(n, 1)
 }
 
 var (
@@ -26,7 +26,7 @@ var (
 func deadIsRetried(t *testing.T, f *fixture) {
 	f.run()
 	f.accept(trigger("k"))
-	d := f.dead(1, 1)
+	d := f.dead(1)
 	f.bells()
 	f.advance(time.Hour)
 	if _, err := f.Redo(t.Context(), d.ID, retry); err != nil {
@@ -58,7 +58,7 @@ func olderIsNotRetried(t *testing.T, f *fixture) {
 	f.run()
 	f.accept(trigger("k"))
 	f.accept(acknowledge("k"))
-	d := f.dead(1, 1)
+	d := f.dead(1)
 	newer := f.delivery(1, 2)
 	newer.State = core.DeliveryDelivered
 	f.must(f.Record(t.Context(), core.Outcome{Deliveries: []core.Delivery{newer}}))
@@ -82,13 +82,13 @@ func bulkGoesOn(t *testing.T, f *fixture) {
 	f.run()
 	for i := range 30 {
 		f.accept(trigger(fmt.Sprint(i)))
-		f.dead(int64(i+1), 1)
+		f.dead(int64(i + 1))
 	}
 	f.advance(time.Minute)
 	bulk, err := f.StartBulk(t.Context(), core.Bulk{Redo: retry, Filter: core.DeliveryFilter{State: core.DeliveryDead}})
 	f.must(err)
 	f.accept(trigger("later"))
-	f.dead(31, 1)
+	f.dead(31)
 	for range 2 {
 		if bulk, err = f.StepBulk(t.Context(), bulk.ID, 7); err != nil {
 			t.Fatal(err)

@@ -90,24 +90,24 @@ func groupsSurvive(t *testing.T, f *fixture) {
 
 func flappingSurvives(t *testing.T, f *fixture) {
 	f.run()
-	say := func(key, series string, over bool) {
+	say := func(key string, over bool) {
 		e := trigger(key)
 		if over {
 			e = resolve(key)
 		}
-		e.SeriesKey = series
+		e.SeriesKey = "s"
 		s := insert(f.request(), e)
 		s.Change.Flap = core.FlapPolicy{Transitions: 3, Window: time.Hour, Quiet: time.Hour}
 		f.commit(s)
 	}
-	say("a", "s", false)
-	say("a", "s", true)
+	say("a", false)
+	say("a", true)
 	f.restart()
-	say("b", "s", false)
-	say("b", "s", true)
+	say("b", false)
+	say("b", true)
 	f.restart()
-	say("c", "s", false) // taken over by the one that flaps
-	say("c", "s", true)
+	say("c", false) // taken over by the one that flaps
+	say("c", true)
 	if in := f.incident(2).Incident; !in.Flap.On() || in.DedupKey != "c" || in.Status != core.Investigating {
 		t.Fatalf("%+v", in)
 	}

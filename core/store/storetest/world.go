@@ -28,10 +28,17 @@ func followsTheModel(t *testing.T, f *fixture) {
 	})
 }
 
-func (s *stored) Draw() core.ID           { return s.NewID() }
-func (s *stored) Now() time.Time          { return s.clock() }
+// Draw returns a new id.
+func (s *stored) Draw() core.ID { return s.NewID() }
+
+// Now returns the store's time.
+func (s *stored) Now() time.Time { return s.clock() }
+
+// Advance lets time pass.
 func (s *stored) Advance(d time.Duration) { s.advance(d) }
-func (s *stored) Restart()                { s.restart() }
+
+// Restart closes the store and opens it again.
+func (s *stored) Restart() { s.restart() }
 
 // Say stores a request. One that was said is stored already.
 func (s *stored) Say(id core.ID, observed bool, events []sdk.Event) {
@@ -52,12 +59,14 @@ func (s *stored) Say(id core.ID, observed bool, events []sdk.Event) {
 	}
 }
 
+// Do has a person act on the key's newest incident.
 func (s *stored) Do(key string, a core.Act) error {
 	numbers := s.numbers[key]
 	_, err := s.Act(s.t.Context(), numbers[len(numbers)-1], a)
 	return err
 }
 
+// All returns the incidents of a key, oldest first.
 func (s *stored) All(key string) (all []*core.Incident) {
 	s.t.Helper()
 	for _, n := range s.numbers[key] {
@@ -66,6 +75,7 @@ func (s *stored) All(key string) (all []*core.Incident) {
 	return all
 }
 
+// Told returns what was owed since it was last asked.
 func (s *stored) Told(key string) (kinds []core.Kind) {
 	s.t.Helper()
 	for _, n := range s.numbers[key] {

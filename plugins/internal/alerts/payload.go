@@ -154,7 +154,7 @@ type text = loose.Text
 type labels template.KV
 
 // UnmarshalJSON makes labels a json.Unmarshaler that never fails.
-func (l *labels) UnmarshalJSON(raw []byte) error { //nolint:unparam // the interface wants an error
+func (l *labels) UnmarshalJSON(raw []byte) error {
 	var strict map[string]string
 	if json.Unmarshal(raw, &strict) == nil {
 		*l = strict
@@ -208,7 +208,7 @@ func (l labels) fold(name string) string {
 type instant struct{ time.Time }
 
 // UnmarshalJSON makes instant a json.Unmarshaler that never fails.
-func (i *instant) UnmarshalJSON(raw []byte) error { //nolint:unparam // the interface wants an error
+func (i *instant) UnmarshalJSON(raw []byte) error {
 	i.Time = time.Time{}
 	if t, err := time.Parse(time.RFC3339Nano, loose.Scalar(raw)); err == nil && t.Year() > 1 {
 		i.Time = t.UTC()
@@ -224,7 +224,7 @@ type count struct {
 }
 
 // UnmarshalJSON makes count a json.Unmarshaler that never fails.
-func (c *count) UnmarshalJSON(raw []byte) error { //nolint:unparam // the interface wants an error
+func (c *count) UnmarshalJSON(raw []byte) error {
 	*c = count{}
 	var i int
 	if json.Unmarshal([]byte(loose.Scalar(raw)), &i) == nil && i >= 0 {

@@ -13,7 +13,7 @@ import (
 type Text string
 
 // UnmarshalJSON makes Text a json.Unmarshaler that never fails.
-func (t *Text) UnmarshalJSON(raw []byte) error { //nolint:unparam // the interface wants an error
+func (t *Text) UnmarshalJSON(raw []byte) error {
 	*t = Text(Scalar(raw))
 	return nil
 }
@@ -54,7 +54,7 @@ func First(texts ...Text) string {
 type Value[T any] struct{ V T }
 
 // UnmarshalJSON makes Value a json.Unmarshaler that never fails.
-func (v *Value[T]) UnmarshalJSON(raw []byte) error { //nolint:unparam // the interface wants an error
+func (v *Value[T]) UnmarshalJSON(raw []byte) error {
 	var value T
 	if json.Unmarshal(raw, &value) == nil {
 		v.V = value
