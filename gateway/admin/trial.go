@@ -151,8 +151,8 @@ func (t *Trier) Request(ctx context.Context, r *core.Request) (TrialAnswer, erro
 		return TrialAnswer{}, badRequest("", err.Error())
 	}
 	result, err := t.Ask(ctx, in, r, decoded)
-	if err != nil { //nolint:nilerr // what the adapter says is the answer
-		return TrialAnswer{Trials: []Trial{}, Failure: err.Error()}, nil
+	if err != nil {
+		return TrialAnswer{Trials: []Trial{}, Failure: err.Error()}, nil //nolint:nilerr // what the adapter says is the answer
 	}
 	return t.answer(in, r, result), nil
 }
