@@ -3,6 +3,7 @@ package sdktest
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -53,8 +54,10 @@ const maxComplaints = 10
 // inReport notes what a check complains of.
 type inReport struct {
 	report *Report
-	check  Check
 	inner  int // checks that ran within this one
+
+	mu    sync.Mutex // checks complain from many goroutines
+	check Check      // guarded by mu
 }
 
 // ended is what Fatalf panics with.
@@ -65,6 +68,8 @@ func (r *inReport) Helper() {}
 
 // Errorf notes a complaint.
 func (r *inReport) Errorf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if len(r.check.Complaints) < maxComplaints {
 		r.check.Complaints = append(r.check.Complaints, fmt.Sprintf(format, args...))
 	}
