@@ -8,21 +8,16 @@ package pluginhost
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
-	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"bellcrank.example/core"
-	"bellcrank.example/core/pluginhost/sandbox"
 	"bellcrank.example/sdk"
 )
 
@@ -40,77 +35,6 @@ type Config struct {
 	Now    func() time.Time // time.Now if nil
 	Logger *slog.Logger     // slog.Default if nil
 }
-
-// Spec is one plugin that shall run.
-type Spec struct {
-	Name    string // unique; integrations refer to it
-	Type    string // integration type
-	Version string
-	Path    string // the executable
-	SHA256  string // pinned hash in hex
-	// Unpinned runs the executable without a pinned hash: only for a path
-	// that an operator has named on the command line.
-	Unpinned bool
-	// Info is what the plugin described when it was pinned; nil if it never was.
-	Info *sdk.Info
-	Args []string
-	Env  map[string]string // the whole environment
-	// Instances holds the settings of the integrations ("TYPE/NAME") that the
-	// plugin serves.
-	Instances map[string]json.RawMessage
-	Limits    Limits
-	Sandbox   sandbox.Mode // sandbox.BestEffort if empty
-	ReadPaths []string     // files and folders that it may read and execute all the same
-}
-
-// sameProcess reports whether a process of s can serve as one of other: only
-// the integrations' settings may differ.
-func (s Spec) sameProcess(other Spec) bool {
-	s.Instances, other.Instances = nil, nil
-	return reflect.DeepEqual(s, other)
-}
-
-// Limits bound one plugin.
-type Limits struct {
-	Timeout  time.Duration // of a call, whatever its context has; 5 seconds if zero
-	InFlight int           // calls at a time; 64 or what the adapter declares if zero, never more than that
-	Memory   int64         // resident bytes past which the process is replaced; 512 MiB if zero
-	Nice     int           // added to the process's niceness, 1 to 19; 5 if zero
-}
-
-// Timing is how patient the host is. Zero fields mean the default.
-type Timing struct {
-	Start         time.Duration // until a process has described itself; 10 seconds
-	Health        time.Duration // between health checks; 5 seconds
-	HealthAnswer  time.Duration // for a health check; 1 second
-	Stuck         time.Duration // least time until an unanswered call means a hang; 2 seconds
-	Watch         time.Duration // between looks at stuck calls and memory; 250 milliseconds
-	FirstDelay    time.Duration // before the second restart in a row; 250 milliseconds, then doubled
-	LastDelay     time.Duration // the longest of these; 30 seconds
-	Quarantine    time.Duration // between tries of a quarantined plugin; 60 seconds
-	Drain         time.Duration // for calls in flight when a process is told to end; 5 seconds
-	maxFailures   int           // failed starts in a row until quarantine; 5
-	missesToHangs int           // health checks in a row without an answer; 3
-}
-
-func (t Timing) withDefaults() Timing {
-	for field, value := range map[*time.Duration]time.Duration{
-		&t.Start: 10 * time.Second, &t.Health: 5 * time.Second, &t.HealthAnswer: time.Second,
-		&t.Stuck: 2 * time.Second, &t.Watch: 250 * time.Millisecond,
-		&t.FirstDelay: 250 * time.Millisecond, &t.LastDelay: 30 * time.Second,
-		&t.Quarantine: time.Minute, &t.Drain: 5 * time.Second,
-	} {
-		if *field == 0 {
-			*field = value
-		}
-	}
-	t.maxFailures, t.missesToHangs = 5, 3
-	return t
-}
-
-// socketRoom is how long the run folder's path may be, in bytes, so that a
-// socket in it stays within the kernel's limit.
-const socketRoom = 60
 
 // Host runs plugins.
 type Host struct {
@@ -192,32 +116,6 @@ func (h *Host) Wait(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// makeRunDir makes the folder for sockets and takes away what a gateway that
-// was killed has left in it.
-func (h *Host) makeRunDir() (remove func(), err error) {
-	dir, err := filepath.Abs(h.cfg.RunDir)
-	if err != nil {
-		return nil, fmt.Errorf("plugin run folder: %w", err)
-	}
-	if h.cfg.RunDir == "" || len(dir) > socketRoom {
-		temporary, err := os.MkdirTemp("", "bellcrank-")
-		if err != nil {
-			return nil, fmt.Errorf("plugin run folder: %w", err)
-		}
-		h.runDir = temporary
-		return func() { _ = os.RemoveAll(temporary) }, nil
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("plugin run folder: %w", err)
-	}
-	stale, _ := filepath.Glob(filepath.Join(dir, "plugin-dir*"))
-	for _, folder := range stale {
-		_ = os.RemoveAll(folder)
-	}
-	h.runDir = dir
-	return func() {}, nil
 }
 
 // Adapt hands a request to a plugin. r.Integration names the settings that

@@ -1,0 +1,115 @@
+package pluginhost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"bellcrank.example/core"
+	"bellcrank.example/sdk"
+	"bellcrank.example/sdk/client"
+)
+
+// adapt hands a request to the live process.
+func (s *supervisor) adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.timeout.Load()))
+	defer cancel()
+	if s.live.Load() == nil {
+		return sdk.Result{}, s.down(s.notReady())
+	}
+	a := s.admission.Load()
+	if err := a.acquire(ctx, r.Integration); err != nil {
+		return sdk.Result{}, s.down(err)
+	}
+	defer a.release()
+	p := s.enter()
+	if p == nil {
+		return sdk.Result{}, s.down(s.notReady())
+	}
+	defer p.leave()
+	if err := p.refusal(r.Integration); err != nil {
+		return sdk.Result{}, s.down(err)
+	}
+	result, err := p.client.Adapt(ctx, r)
+	return s.judge(result, err)
+}
+
+// enter takes part in the live process, which then isn't ended under the call.
+func (s *supervisor) enter() *process {
+	for {
+		p := s.live.Load()
+		if p == nil || p.enter() {
+			return p
+		}
+		if s.live.Load() == p {
+			return nil // it drains, and there is no other
+		}
+	}
+}
+
+func (s *supervisor) notReady() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return fmt.Errorf("the plugin is %s", s.status.State)
+}
+
+func (s *supervisor) down(err error) error {
+	return s.fault(core.AdapterDown, err)
+}
+
+func (s *supervisor) fault(fault core.AdaptFault, err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &core.AdaptError{Fault: fault, Plugin: s.spec.Name, Err: err}
+}
+
+// judge looks at what came back, with distrust.
+func (s *supervisor) judge(result sdk.Result, err error) (sdk.Result, error) {
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		return sdk.Result{}, s.fault(faultOf(e.Kind), err)
+	}
+	select {
+	case s.answered <- struct{}{}:
+	default:
+	}
+	if failure, ok := errors.AsType[*sdk.Failure](err); ok {
+		if failure.Code == sdk.Busy {
+			return sdk.Result{}, s.down(failure)
+		}
+		return sdk.Result{}, checkFailure(failure)
+	}
+	if err != nil {
+		return sdk.Result{}, s.fault(core.AdapterBroken, err)
+	}
+	var limits sdk.Limits
+	if info := s.info.Load(); info != nil {
+		limits = info.Limits
+	}
+	result, err = checkResult(result, limits, s.now())
+	if failure, ok := errors.AsType[*sdk.Failure](err); ok {
+		return sdk.Result{}, failure
+	}
+	if err != nil {
+		return sdk.Result{}, s.fault(core.AdapterBroken, err)
+	}
+	return result, nil
+}
+
+func faultOf(kind client.Kind) core.AdaptFault {
+	switch kind {
+	case client.Gone:
+		return core.AdapterDown
+	case client.Timeout:
+		return core.AdapterTimeout
+	case client.Crashed:
+		return core.AdapterCrash
+	}
+	return core.AdapterBroken
+}
+
+// checkFailure bounds a failure's text.
+func checkFailure(f *sdk.Failure) *sdk.Failure {
+	const most = 1 << 10
+	return &sdk.Failure{Code: f.Code, Path: cut(storable(f.Path), most), Message: cut(storable(f.Message), most)}
+}

@@ -1,0 +1,47 @@
+package pluginhost
+
+import (
+	"encoding/json"
+	"reflect"
+	"time"
+
+	"bellcrank.example/core/pluginhost/sandbox"
+	"bellcrank.example/sdk"
+)
+
+// Spec is one plugin that shall run.
+type Spec struct {
+	Name    string // unique; integrations refer to it
+	Type    string // integration type
+	Version string
+	Path    string // the executable
+	SHA256  string // pinned hash in hex
+	// Unpinned runs the executable without a pinned hash: only for a path
+	// that an operator has named on the command line.
+	Unpinned bool
+	// Info is what the plugin described when it was pinned; nil if it never was.
+	Info *sdk.Info
+	Args []string
+	Env  map[string]string // the whole environment
+	// Instances holds the settings of the integrations ("TYPE/NAME") that the
+	// plugin serves.
+	Instances map[string]json.RawMessage
+	Limits    Limits
+	Sandbox   sandbox.Mode // sandbox.BestEffort if empty
+	ReadPaths []string     // files and folders that it may read and execute all the same
+}
+
+// sameProcess reports whether a process of s can serve as one of other: only
+// the integrations' settings may differ.
+func (s Spec) sameProcess(other Spec) bool {
+	s.Instances, other.Instances = nil, nil
+	return reflect.DeepEqual(s, other)
+}
+
+// Limits bound one plugin.
+type Limits struct {
+	Timeout  time.Duration // of a call, whatever its context has; 5 seconds if zero
+	InFlight int           // calls at a time; 64 or what the adapter declares if zero, never more than that
+	Memory   int64         // resident bytes past which the process is replaced; 512 MiB if zero
+	Nice     int           // added to the process's niceness, 1 to 19; 5 if zero
+}

@@ -1,0 +1,155 @@
+package pluginhost
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// serve lets requests in.
+func (s *supervisor) serve(p *process) {
+	info := p.spec.Info
+	if info == nil {
+		described := p.client.Describe()
+		info = &described
+	}
+	s.info.Store(info)
+	s.adopt(p.spec)
+	s.mu.Lock()
+	s.output, s.status.SHA256, s.status.PID, s.status.FailedStarts = p.output, p.sha256, p.client.PID(), 0
+	s.status.Sandbox = p.sandbox
+	s.mu.Unlock()
+	s.live.Store(p)
+	s.set(Ready, nil)
+	s.settled()
+	s.log.Info("plugin ready", "version", p.spec.Version, "pid", p.client.PID())
+}
+
+// watch returns when the process has ended or hangs, which it reports, or when
+// ctx ends. It replaces *p when the spec changes.
+func (s *supervisor) watch(ctx context.Context, p **process) (hung error) {
+	health, look := time.NewTicker(s.timing.Health), time.NewTicker(s.timing.Watch)
+	defer health.Stop()
+	defer look.Stop()
+	misses := 0
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-(*p).client.Done():
+			return nil
+		case <-s.changed:
+			s.follow(ctx, p)
+			misses = 0
+		case o := <-s.orders:
+			s.obey(ctx, p, o)
+			misses = 0
+		case <-look.C:
+			if err := (*p).trouble(); err != nil {
+				return err
+			}
+		case <-health.C:
+			misses = s.checkHealth(ctx, *p, misses)
+			if misses >= s.timing.missesToHangs {
+				return fmt.Errorf("%d health checks in a row without an answer", misses)
+			}
+		}
+	}
+}
+
+// checkHealth returns how many checks in a row had no answer.
+func (s *supervisor) checkHealth(ctx context.Context, p *process, misses int) int {
+	ctx, cancel := context.WithTimeout(ctx, s.timing.HealthAnswer)
+	defer cancel()
+	err := p.client.Check(ctx)
+	switch {
+	case err == nil && misses > 0:
+		s.set(Ready, nil)
+		return 0
+	case err == nil:
+		return 0
+	}
+	s.set(Degraded, err)
+	return misses + 1
+}
+
+// follow does what a new spec asks for: other settings for the process that
+// runs, or another process.
+func (s *supervisor) follow(ctx context.Context, p **process) {
+	s.mu.Lock()
+	spec := s.spec
+	s.mu.Unlock()
+	if (*p).spec.sameProcess(spec) {
+		s.reconfigure(ctx, *p, spec)
+		return
+	}
+	if err := s.put(ctx, p, spec); err != nil {
+		s.log.Error("the plugin's successor doesn't start, the old process serves on", "err", err)
+		s.set(Ready, err)
+	}
+}
+
+// put puts a process of a spec in the place of *p. On error *p serves on.
+func (s *supervisor) put(ctx context.Context, p **process, spec Spec) error {
+	next, err := s.start(ctx, spec, func(State, error) {})
+	if err != nil {
+		return err
+	}
+	old := *p
+	*p = next
+	s.serve(next)
+	s.mu.Lock()
+	s.status.Restarts++
+	s.mu.Unlock()
+	s.leftovers.Go(func() { s.finish(old) })
+	return nil
+}
+
+// finish lets a process end after its calls.
+func (s *supervisor) finish(p *process) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.timing.Drain)
+	defer cancel()
+	p.drain(ctx)
+	ctx, cancel = context.WithTimeout(context.Background(), endTimeout)
+	defer cancel()
+	p.client.Stop(ctx)
+}
+
+// endOf does what the end of a process asks for: its own, ours, or that of a
+// process that hangs. The last is ended while its successor starts.
+func (s *supervisor) endOf(ctx context.Context, p *process, hung error) {
+	switch {
+	case hung != nil:
+		s.log.Error("the plugin hangs and is replaced", "pid", p.client.PID(), "err", hung)
+		s.count(hung)
+		s.leftovers.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
+			defer cancel()
+			p.client.Abort(ctx)
+		})
+	case ctx.Err() != nil:
+		s.set(Draining, nil)
+		s.finish(p)
+		s.mu.Lock()
+		s.status.PID = 0
+		s.mu.Unlock()
+	default:
+		p.client.Kill() // it has ended: this waits until all of it is cleared away
+		exit := p.client.Exit()
+		lines := p.output.lastWords()
+		s.log.Error("the plugin ended", "exit", exit.Text)
+		s.count(fmt.Errorf("the process ended: %s", exit.Text))
+		s.mu.Lock()
+		s.status.LastCrash = &Crash{At: s.now(), Exit: exit.Text, Output: lines}
+		s.mu.Unlock()
+	}
+}
+
+// count notes that a process was lost and another one is due.
+func (s *supervisor) count(why error) {
+	s.set(Backoff, why)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status.PID = 0
+	s.status.Restarts++
+}
