@@ -44,7 +44,7 @@ func TestTextsAreCleaned(t *testing.T) {
 func TestAbsoluteURLsAloneAreURLs(t *testing.T) {
 	for in, want := range map[string]string{
 		"\thttps://a.example/b?c=1\n": "https://a.example/b?c=1", "http://a": "http://a",
-		"/a": "", "?a=1": "", "javascript:alert(1)": "", "a.example": "", "": "", "https://": "", "://": "",
+		"/a": "", "?a=1": "", "javascript:alert(1)": "", "a.example": "", "": "", "https://": "", "://": "", "https://a.example@b.example/": "",
 	} {
 		if got := AbsoluteURL(in); got != want {
 			t.Errorf("AbsoluteURL(%q) = %q, want %q", in, got, want)
@@ -67,13 +67,13 @@ func TestTimesInVendorsFormats(t *testing.T) {
 	for _, s := range []string{
 		"2026-03-01T12:00:00Z", "2026-03-01T14:00:00+02:00", "2026-03-01T14:00:00+0200", "2026-03-01 12:00:00",
 		"2026-03-01T12:00:00.000", "2026-03-01 12:00:00 UTC", "Sun, 01 Mar 2026 12:00:00 GMT",
-		"1772366400", "1772366400.0", "1772366400000", "1772366400000000", "1772366400000000000", " 1772366400 ",
+		"1772366400", "1772366400.0000004", "1772366400000", "1772366400000000", "1772366400000000000", " 1772366400 ",
 	} {
 		if got := ParseTime(s); !got.Equal(want) {
 			t.Errorf("ParseTime(%q) = %v, want %v", s, got, want)
 		}
 	}
-	for _, s := range []string{"", "soon", "0", "-5", "NaN", "1e400", "2026-13-01"} {
+	for _, s := range []string{"", "soon", "0", "-5", "NaN", "1e400", "2026-13-01", "0001-01-01T05:00:00+05:00"} {
 		if got := ParseTime(s); !got.IsZero() {
 			t.Errorf("ParseTime(%q) = %v, want none", s, got)
 		}

@@ -85,10 +85,12 @@ func Paragraphs(s string) string {
 	return strings.TrimSpace(blankLines.ReplaceAllString(s, "\n\n"))
 }
 
-// AbsoluteURL returns s if it is an absolute http or https URL, else "".
+// AbsoluteURL returns s if it is an absolute http or https URL, else "". One
+// with a user is none: it reads like another host than it leads to, and may
+// carry a password.
 func AbsoluteURL(s string) string {
 	u, err := url.Parse(strings.TrimSpace(s))
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
 		return ""
 	}
 	return u.String()

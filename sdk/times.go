@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -29,16 +30,25 @@ func ParseTime(s string) time.Time {
 	s = strings.TrimSpace(s)
 	for _, layout := range layouts {
 		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC()
+			return known(t)
 		}
 	}
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return sinceEpoch(n)
 	}
 	if f, err := strconv.ParseFloat(s, 64); err == nil && f > 0 && f < firstMillis {
-		return time.UnixMilli(int64(f * 1000)).UTC()
+		whole, part := math.Modf(f)
+		return time.Unix(int64(whole), int64(math.Round(part*1e6))*1000).UTC() // a float64 has no more than microseconds
 	}
 	return time.Time{}
+}
+
+// known takes a program's zero time in any zone for what it is.
+func known(t time.Time) time.Time {
+	if t.Year() <= 1 {
+		return time.Time{}
+	}
+	return t.UTC()
 }
 
 // The smallest numbers that are read as milliseconds, microseconds and

@@ -43,7 +43,7 @@ func FuzzReadHeading(f *testing.F) {
 	f.Add("[[[{}]]]")
 	f.Fuzz(func(t *testing.T, title string) {
 		h := readHeading(title)
-		if !strings.HasSuffix(oneLine(title), h.text) {
+		if !strings.HasSuffix(sdk.Line(title), h.text) {
 			t.Errorf("%q leaves %q, which is not its end", title, h.text)
 		}
 	})

@@ -149,7 +149,7 @@ func (m *members) collect(prefix string, object map[string]any, depth int) {
 	for _, name := range names {
 		value := object[name]
 		if text, ok := value.(string); ok && placeholder.MatchString(text) {
-			m.unrendered[prefix+plainName(name)] = unrendered{name, oneLine(text)}
+			m.unrendered[prefix+plainName(name)] = unrendered{name, sdk.Line(text)}
 			continue
 		}
 		plain := prefix + plainName(name)

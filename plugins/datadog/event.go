@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -136,35 +135,32 @@ func (m members) flag(names ...string) *bool {
 
 func (m members) sourceURL() string {
 	for _, name := range []string{"link", "url", "eventurl", "eventlink", "alerturl", "alertlink", "monitorurl", "sourceurl"} {
-		if link := m.text(name); isWebURL(link) {
+		if link := sdk.AbsoluteURL(m.text(name)); link != "" {
 			return link
 		}
 	}
 	return ""
 }
 
-func isWebURL(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil
-}
-
 func (mon *monitor) links() []sdk.Link {
 	var links []sdk.Link
-	if link := monitorLink.FindString(mon.text); isWebURL(link) {
+	if link := sdk.AbsoluteURL(monitorLink.FindString(mon.text)); link != "" {
 		links = append(links, sdk.Link{Name: "Monitor", URL: link})
 	}
-	if link := mon.members.text("snapshot", "alertsnapshot"); isWebURL(link) {
+	if link := sdk.AbsoluteURL(mon.members.text("snapshot", "alertsnapshot")); link != "" {
 		links = append(links, sdk.Link{Name: "Snapshot", URL: link})
 	}
 	return links
 }
+
+const maxClockSkew = 5 * time.Minute
 
 // occurredAt is when Datadog said the event: milliseconds since 1970 from its
 // variables, seconds or RFC 3339 from people's templates. A time that lies
 // past the receipt is no time at all, as it would outrank every later event.
 func (m members) occurredAt(received time.Time) (at time.Time, note string) {
 	for _, name := range []string{"lastupdated", "lastupdatedposix", "date", "dateposix", "timestamp"} {
-		at := readTime(m.text(name))
+		at := sdk.ParseTime(m.text(name))
 		switch {
 		case at.IsZero():
 		case !received.IsZero() && at.After(received.Add(maxClockSkew)):
@@ -174,25 +170,4 @@ func (m members) occurredAt(received time.Time) (at time.Time, note string) {
 		}
 	}
 	return time.Time{}, note
-}
-
-const (
-	maxClockSkew = 5 * time.Minute
-	// firstMillis is the smallest number that is read as milliseconds. As
-	// seconds it would be the year 5138.
-	firstMillis = 100_000_000_000
-)
-
-func readTime(s string) time.Time {
-	if at, err := time.Parse(time.RFC3339, s); err == nil {
-		return at.UTC()
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	switch {
-	case err != nil || n <= 0 || n >= firstMillis*100:
-		return time.Time{}
-	case n >= firstMillis:
-		return time.UnixMilli(n).UTC()
-	}
-	return time.Unix(n, 0).UTC()
 }

@@ -30,13 +30,13 @@ func incidentEvent(m members) (event sdk.Event, notes []string) {
 		Action:         action,
 		DedupKey:       "dd-incident:" + m.text("incidentuuid", "incidentpublicid"),
 		IdentityRule:   "incident id",
-		Title:          firstOf(oneLine(m.text("incidenttitle", "eventtitle", "title")), "Datadog incident "+m.text("incidentpublicid", "incidentuuid")),
+		Title:          firstOf(sdk.Line(m.text("incidenttitle", "eventtitle", "title")), "Datadog incident "+m.text("incidentpublicid", "incidentuuid")),
 		Description:    cleanText(m.text("incidentmsg", "incidentmessage", "textonlymsg", "body")),
 		CustomerImpact: m.flag("incidentcustomerimpact", "incidentcustomerimpacted", "incidentcustomerimpactcustomerimpacted"),
 		Labels:         tagLabels(m.tags()),
 		Metadata:       m.metadata(),
 	}
-	if link := m.text("incidenturl", "incidentlink"); isWebURL(link) {
+	if link := sdk.AbsoluteURL(m.text("incidenturl", "incidentlink")); link != "" {
 		event.SourceURL = link
 	}
 	if action != sdk.Resolve {

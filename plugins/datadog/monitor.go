@@ -40,8 +40,8 @@ func readMonitor(m members) monitor {
 		aggregate:  m.text("aggregkey", "aggregationkey", "alertaggregkey", "eventaggregkey"),
 		kind:       datadogV1.EventAlertType(strings.ToLower(m.text("alerttype", "eventalerttype"))),
 		text:       m.text("textonlymsg", "alertmessage", "eventmsg", "body", "message", "description", "text"),
-		title:      firstOf(own.text, event.text, oneLine(m.text("securitysignaltitle", "syntheticstestname"))),
-		wholeTitle: oneLine(m.text("eventtitle", "title", "alerttitle")),
+		title:      firstOf(own.text, event.text, sdk.Line(m.text("securitysignaltitle", "syntheticstestname"))),
+		wholeTitle: sdk.Line(m.text("eventtitle", "title", "alerttitle")),
 		test:       own.test || event.test,
 	}
 	mon.transition = mon.readTransition(own, event)

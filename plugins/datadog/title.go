@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"bellcrank.example/sdk"
 )
 
 // transition is what happened to a monitor.
@@ -82,7 +84,7 @@ type heading struct {
 var priorityWord = regexp.MustCompile(`^(?i)p[1-5]$`)
 
 func readHeading(title string) heading {
-	h := heading{text: oneLine(title)}
+	h := heading{text: sdk.Line(title)}
 	for range maxGroups {
 		group, rest, ok := leadingGroup(h.text)
 		if !ok || !h.take(group) {
@@ -147,5 +149,3 @@ func sortedScope(items []string) []string {
 	slices.Sort(scope)
 	return scope
 }
-
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

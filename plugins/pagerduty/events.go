@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"encoding/json"
-	"time"
 
 	"bellcrank.example/plugins/internal/flat"
 	"bellcrank.example/sdk"
@@ -31,7 +30,7 @@ func (s settings) second(m flat.Members, name string) (sdk.Result, error) {
 	} else {
 		e.SeverityRaw = ""
 	}
-	e.OccurredAt = readTime(p.Text("timestamp"))
+	e.OccurredAt = sdk.ParseTime(p.Text("timestamp"))
 	e.Links = links(m)
 	e.SourceURL = sdk.AbsoluteURL(m.Text("client_url"))
 	if e.SourceURL == "" && len(e.Links) > 0 {
@@ -138,15 +137,4 @@ func metadata(m flat.Members, details any) map[string]any {
 		data["custom_details"] = details
 	}
 	return data
-}
-
-// readTime reads ISO 8601 as PagerDuty takes it. The zero time means that it
-// is something else.
-func readTime(s string) time.Time {
-	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999-0700", "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999"} {
-		if at, err := time.Parse(form, s); err == nil && at.Year() > 1 {
-			return at.UTC()
-		}
-	}
-	return time.Time{}
 }

@@ -82,7 +82,7 @@ func (h *hook) plainEvent() (sdk.Event, string, error) {
 // device that crashed, days late or fast, and an issue that was resolved has
 // no time of it at all.
 func (h *hook) setTime(event *sdk.Event, r sdk.Request) {
-	for _, at := range []time.Time{readTime(r.Header.Get(headerTimestamp)), h.receivedAt} {
+	for _, at := range []time.Time{sdk.ParseTime(r.Header.Get(headerTimestamp)), h.receivedAt} {
 		if at.IsZero() {
 			continue
 		}

@@ -95,7 +95,7 @@ func (h *hook) occurred(member string, s settings) (sdk.Event, error) {
 	if err := h.member(member, &e); err != nil {
 		return sdk.Event{}, err
 	}
-	h.receivedAt = readTime(string(e.Received))
+	h.receivedAt = sdk.ParseTime(string(e.Received))
 	event := e.trigger(s)
 	event.SourceURL = h.link(e.WebURL)
 	if event.Title == "" || event.DedupKey == "" {
@@ -106,7 +106,7 @@ func (h *hook) occurred(member string, s settings) (sdk.Event, error) {
 
 func (e errorEvent) trigger(s settings) sdk.Event {
 	slug := projectSlug(e.Project, e.URL, e.IssueURL)
-	title := oneLine(firstOf(e.Title, e.Occurrence.Value.IssueTitle, e.Message, e.Metadata.Value.title(), e.Culprit))
+	title := sdk.Line(firstOf(e.Title, e.Occurrence.Value.IssueTitle, e.Message, e.Metadata.Value.title(), e.Culprit))
 	event := sdk.Event{
 		Action:      sdk.Trigger,
 		Title:       title,

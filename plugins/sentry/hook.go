@@ -169,5 +169,5 @@ func plainWord(s string) string {
 	if len(s) > 64 {
 		s = strings.ToValidUTF8(s[:64], "")
 	}
-	return oneLine(s)
+	return sdk.Line(s)
 }

@@ -94,7 +94,7 @@ func (h *hook) isAssigned(i issue) bool {
 
 func (i issue) event(action sdk.Action, s settings) sdk.Event {
 	slug := projectSlug(i.Project)
-	title := oneLine(firstOf(i.Title, i.Metadata.Value.title(), i.Culprit, i.ShortID))
+	title := sdk.Line(firstOf(i.Title, i.Metadata.Value.title(), i.Culprit, i.ShortID))
 	users, _ := strconv.Atoi(string(i.UserCount)) // no number: nobody is known to be affected
 	event := sdk.Event{
 		Action:         action,

@@ -41,7 +41,7 @@ func (h *hook) legacyEvent(s settings) (sdk.Event, string, error) {
 	if err := decode(whole, "", &b); err != nil {
 		return sdk.Event{}, "", err
 	}
-	h.receivedAt = readTime(string(b.Event.Value.Received))
+	h.receivedAt = sdk.ParseTime(string(b.Event.Value.Received))
 	event := b.merged().trigger(s)
 	event.SourceURL = h.link(b.URL, b.Event.Value.WebURL)
 	if len(b.Rules) > 0 {

@@ -66,7 +66,7 @@ func (h *hook) metricEvent() (sdk.Event, string, error) {
 		event.Action, event.Severity, event.SeverityRaw = sdk.Trigger, level, h.action
 		return event, "", nil
 	}
-	event.Action, event.EndedAt = sdk.Resolve, readTime(string(m.DateClosed))
+	event.Action, event.EndedAt = sdk.Resolve, sdk.ParseTime(string(m.DateClosed))
 	return event, "", nil
 }
 
@@ -77,7 +77,7 @@ func (m metricAlert) event(heading text) sdk.Event {
 		projects = rule.Projects
 	}
 	event := sdk.Event{
-		Title:    oneLine(firstOf(rule.Name, withoutLevel(heading), m.Title)),
+		Title:    sdk.Line(firstOf(rule.Name, withoutLevel(heading), m.Title)),
 		Labels:   labels("environment", string(rule.Environment)),
 		Metadata: m.facts(),
 	}

@@ -2,11 +2,10 @@ package main
 
 import (
 	"encoding/json"
-	"math"
-	"net/url"
 	"strconv"
 	"strings"
-	"time"
+
+	"bellcrank.example/sdk"
 )
 
 // Sentry's members change their type with resource, version and action: ids
@@ -124,9 +123,8 @@ func webURL(candidates ...text) (link string, dropped []string) {
 		if c == "" {
 			continue
 		}
-		u, err := url.Parse(string(c))
-		if err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil {
-			return u.String(), dropped
+		if link := sdk.AbsoluteURL(string(c)); link != "" {
+			return link, dropped
 		}
 		dropped = append(dropped, string(c))
 	}
@@ -142,21 +140,6 @@ func (h *hook) link(candidates ...text) string {
 	return link
 }
 
-// readTime reads Unix seconds, with or without a fraction, and RFC 3339. The
-// zero time means that it is neither.
-func readTime(s string) time.Time {
-	if at, err := time.Parse(time.RFC3339, s); err == nil {
-		return at.UTC()
-	}
-	seconds, err := strconv.ParseFloat(s, 64)
-	const year5138 = 100_000_000_000
-	if err != nil || !(seconds > 0 && seconds < year5138) {
-		return time.Time{}
-	}
-	whole, fraction := math.Modf(seconds)
-	return time.Unix(int64(whole), int64(math.Round(fraction*1e6))*1000).UTC()
-}
-
 func firstOf(values ...text) string {
 	for _, v := range values {
 		if v != "" {
@@ -165,5 +148,3 @@ func firstOf(values ...text) string {
 	}
 	return ""
 }
-
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -72,7 +72,7 @@ func readEnvelope(r sdk.Request) (envelope, error) {
 	}
 	m := envelope{
 		kind: members.Text("Type"), topic: members.Text("TopicArn"), subject: sdk.Line(members.Text("Subject")),
-		message: members.Text("Message"), subscribe: members.Text("SubscribeURL"), at: readTime(members.Text("Timestamp")),
+		message: members.Text("Message"), subscribe: members.Text("SubscribeURL"), at: sdk.ParseTime(members.Text("Timestamp")),
 		received: r.ReceivedAt,
 	}
 	if m.kind == "" {

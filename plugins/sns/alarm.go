@@ -35,7 +35,7 @@ func alarmOf(m flat.Members) alarm {
 		name: sdk.Line(m.Text("AlarmName")), arn: m.Text("AlarmArn"), account: m.Text("AWSAccountId"), region: m.Text("Region"),
 		description: m.Text("AlarmDescription"), state: strings.ToUpper(m.Text("NewStateValue")),
 		before: m.Text("OldStateValue"), reason: m.Text("NewStateReason"), rule: m.Text("AlarmRule"),
-		at: readTime(m.Text("StateChangeTime")), dimensions: map[string]string{},
+		at: sdk.ParseTime(m.Text("StateChangeTime")), dimensions: map[string]string{},
 	}
 	a.measures(trigger)
 	for _, query := range trigger.Objects("Metrics") { // of an expression over several metrics

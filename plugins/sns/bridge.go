@@ -16,7 +16,7 @@ func (m envelope) bridged(members flat.Members, s settings) (sdk.Result, error) 
 		return m.alarm(bridgedAlarm(members, detail), s)
 	}
 	e := sdk.Event{
-		Action: sdk.Trigger, Title: sdk.Line(kind), Service: members.Text("source"), OccurredAt: readTime(members.Text("time")),
+		Action: sdk.Trigger, Title: sdk.Line(kind), Service: members.Text("source"), OccurredAt: sdk.ParseTime(members.Text("time")),
 		Metadata: map[string]any{"detail": members.Value("detail"), "source": members.Text("source")},
 	}
 	if id := members.Text("id"); id != "" {
@@ -30,7 +30,7 @@ func (m envelope) bridged(members flat.Members, s settings) (sdk.Result, error) 
 		e.DedupKey, e.IdentityRule = arn, "health event ARN"
 		if strings.EqualFold(detail.Text("statusCode"), "closed") {
 			e.Action = sdk.Resolve
-			e.EndedAt = readTime(detail.Text("endTime"))
+			e.EndedAt = sdk.ParseTime(detail.Text("endTime"))
 		}
 	}
 	if e.Title == "" {
@@ -44,7 +44,7 @@ func bridgedAlarm(members, detail flat.Members) alarm {
 	a := alarm{
 		name: sdk.Line(detail.Text("alarmName")), account: members.Text("account"), region: members.Text("region"),
 		state: strings.ToUpper(state.Text("value")), before: detail.Object("previousState").Text("value"),
-		reason: state.Text("reason"), at: readTime(state.Text("timestamp")), dimensions: map[string]string{},
+		reason: state.Text("reason"), at: sdk.ParseTime(state.Text("timestamp")), dimensions: map[string]string{},
 		description: detail.Object("configuration").Text("description"),
 	}
 	a.arn = firstARN(members)
