@@ -3,7 +3,6 @@ package alerts
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
@@ -199,7 +198,7 @@ func (p *payload) metadata(a *alert) map[string]any {
 	if p.TruncatedAlerts.n > 0 {
 		m["truncatedAlerts"] = p.TruncatedAlerts.n
 	}
-	if len(a.Values) > 0 && a.Values[0] == '{' && json.Valid(a.Values) {
+	if len(a.Values) > 0 && a.Values[0] == '{' {
 		m["values"] = a.Values
 	}
 	return m

@@ -5,21 +5,22 @@ import (
 	"strings"
 
 	"bellcrank.example/plugins/internal/flat"
+	"bellcrank.example/plugins/internal/loose"
 	"bellcrank.example/sdk"
 )
 
 // legacy is the body of Grafana's alerting before version 9.
 type legacy struct {
-	RuleID   text            `json:"ruleId"`
-	RuleName text            `json:"ruleName"`
-	RuleURL  text            `json:"ruleUrl"`
-	State    text            `json:"state"` // alerting, ok, no_data, paused, pending
-	Title    text            `json:"title"`
-	Message  text            `json:"message"`
-	ImageURL text            `json:"imageUrl"`
-	OrgID    text            `json:"orgId"`
-	Tags     labels          `json:"tags"`
-	Matches  json.RawMessage `json:"evalMatches"`
+	RuleID   text       `json:"ruleId"`
+	RuleName text       `json:"ruleName"`
+	RuleURL  text       `json:"ruleUrl"`
+	State    text       `json:"state"` // alerting, ok, no_data, paused, pending
+	Title    text       `json:"title"`
+	Message  text       `json:"message"`
+	ImageURL text       `json:"imageUrl"`
+	OrgID    text       `json:"orgId"`
+	Tags     labels     `json:"tags"`
+	Matches  loose.JSON `json:"evalMatches"`
 }
 
 func legacyGrafana(m flat.Members) (sdk.Result, error) {
@@ -45,7 +46,7 @@ func legacyGrafana(m flat.Members) (sdk.Result, error) {
 	if image := sdk.AbsoluteURL(string(l.ImageURL)); image != "" {
 		e.Links = []sdk.Link{{Name: "Image", URL: image}}
 	}
-	if len(l.Matches) > 0 && json.Valid(l.Matches) {
+	if len(l.Matches) > 0 {
 		e.Metadata["evalMatches"] = l.Matches
 	}
 	switch state := strings.ToLower(string(l.State)); state {

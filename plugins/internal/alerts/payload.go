@@ -46,13 +46,13 @@ type alert struct {
 	GeneratorURL text    `json:"generatorURL"`
 	Fingerprint  text    `json:"fingerprint"` // since 0.19
 
-	SilenceURL   text            `json:"silenceURL"`
-	DashboardURL text            `json:"dashboardURL"`
-	PanelURL     text            `json:"panelURL"`
-	ImageURL     text            `json:"imageURL"`
-	RuleUID      text            `json:"ruleUID"`
-	ValueString  text            `json:"valueString"`
-	Values       json.RawMessage `json:"values"`
+	SilenceURL   text       `json:"silenceURL"`
+	DashboardURL text       `json:"dashboardURL"`
+	PanelURL     text       `json:"panelURL"`
+	ImageURL     text       `json:"imageURL"`
+	RuleUID      text       `json:"ruleUID"`
+	ValueString  text       `json:"valueString"`
+	Values       loose.JSON `json:"values"`
 
 	index int // in alerts
 }

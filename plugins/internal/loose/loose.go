@@ -4,6 +4,7 @@
 package loose
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 )
@@ -61,3 +62,16 @@ func (v *Value[T]) UnmarshalJSON(raw []byte) error {
 	}
 	return nil
 }
+
+// JSON keeps a value of any kind as it was written, but in valid UTF-8, which
+// encoding/json doesn't ask of what it only copies.
+type JSON json.RawMessage
+
+// UnmarshalJSON makes JSON a json.Unmarshaler that never fails.
+func (j *JSON) UnmarshalJSON(raw []byte) error {
+	*j = JSON(bytes.ToValidUTF8(raw, []byte("\uFFFD")))
+	return nil
+}
+
+// MarshalJSON makes JSON a json.Marshaler.
+func (j JSON) MarshalJSON() ([]byte, error) { return json.RawMessage(j).MarshalJSON() }

@@ -31,3 +31,14 @@ func TestFirstPassesOverBlanks(t *testing.T) {
 		t.Errorf("First = %q, want a", got)
 	}
 }
+
+func TestJSONIsKeptAsWrittenButInValidUTF8(t *testing.T) {
+	var v struct{ A JSON }
+	if err := json.Unmarshal([]byte("{\"a\":{\"n\":1.50,\"\x8a\":\"\xff\"}}"), &v); err != nil {
+		t.Fatal(err)
+	}
+	out, err := json.Marshal(map[string]any{"a": v.A})
+	if want := "{\"a\":{\"n\":1.50,\"\uFFFD\":\"\uFFFD\"}}"; err != nil || string(out) != want {
+		t.Errorf("got %s, %v; want %s", out, err, want)
+	}
+}
