@@ -136,35 +136,41 @@ func (s *Scheduler) Run(ctx context.Context) error {
 func (s *Scheduler) Step(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
-	suspect := s.look()
+	suspect := s.Suspect()
 	return errors.Join(s.rouse(ctx), s.wakeAll(ctx, suspect), s.listen(ctx, suspect))
-}
-
-// look reads both clocks and reports whether they can't be trusted.
-func (s *Scheduler) look() bool {
-	if s.cfg.Elapsed == nil {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	before := s.clock.suspect(s.cfg.Elapsed())
-	s.clock.observe(s.cfg.Now(), s.cfg.Elapsed())
-	suspect := s.clock.suspect(s.cfg.Elapsed())
-	if suspect && !before {
-		s.cfg.Logger.Error("the clock was set: nothing resolves, expires or is missed until it has been steady for a while")
-	}
-	return suspect
 }
 
 // Suspect reports whether the clock was set of late: what is due by its word
 // alone may not be.
 func (s *Scheduler) Suspect() bool {
+	suspect, _ := s.look()
+	return suspect
+}
+
+// Trusted is the time by which things may expire: while the clock is suspect,
+// it goes on from where the clock was before it was set.
+func (s *Scheduler) Trusted() time.Time {
+	_, now := s.look()
+	return now
+}
+
+// look reads both clocks. The first look at one that was set says so in the
+// log, whoever asks.
+func (s *Scheduler) look() (suspect bool, now time.Time) {
+	wall := s.cfg.Now()
 	if s.cfg.Elapsed == nil {
-		return false
+		return false, wall
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.clock.suspect(s.cfg.Elapsed())
+	elapsed := s.cfg.Elapsed()
+	before := s.clock.suspect(elapsed)
+	s.clock.observe(wall, elapsed)
+	suspect = s.clock.suspect(elapsed)
+	if suspect && !before {
+		s.cfg.Logger.Error("the clock was set: nothing resolves, expires or is missed until it has been steady for a while", "shows", wall, "by_itself", s.clock.now(wall, elapsed))
+	}
+	return suspect, s.clock.now(wall, elapsed)
 }
 
 // rouse makes what is held back due, if what holds it may have changed.

@@ -190,7 +190,7 @@ func (g *Gateway) openListeners(c *config.Config, token core.Secret) {
 		Keys: g.keys, Intake: g.intake, Verifier: g.verifier(), Refuse: g.store.Refuse, PublicURL: c.PublicURL,
 		TrustedProxies: c.Ingest.TrustedProxies, BodyBudget: c.Ingest.MaxBodies,
 		Observe: func(o webhook.Outcome) { metrics.Webhook(o.Integration, o.Status, o.Code, o.Took, o.Bytes) },
-		Now:     Now, Logger: g.log.With("part", "ingest"),
+		Now:     Now, Trusted: g.scheduler.Trusted, Logger: g.log.With("part", "ingest"),
 	})
 	g.admin = server.New(g.serverConfig("admin", c.Admin, c.Telemetry))
 	admin.Register(g.admin.Router(), admin.Config{

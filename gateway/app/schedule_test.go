@@ -344,11 +344,17 @@ func TestNothingResolvesByASuspectClock(t *testing.T) {
 	if !r.scheduler.Suspect() {
 		t.Fatal("a clock that was set by a day is trusted")
 	}
+	if by := r.clock().Sub(r.scheduler.Trusted()); by != 24*time.Hour {
+		t.Errorf("the trusted time is %v behind the clock, want a day", by)
+	}
 	r.pass(9 * time.Minute)
 	r.wantTold("a: created")
 	r.pass(2 * time.Minute)
 	if r.scheduler.Suspect() {
 		t.Error("a clock that has been steady for ten minutes isn't trusted")
+	}
+	if got := r.scheduler.Trusted(); !got.Equal(r.clock()) {
+		t.Errorf("the trusted time is %v, want the clock's, %v", got, r.clock())
 	}
 	r.wantTold("a: created, a: resolved") // by now it is that time
 	r.set(30 * time.Second)

@@ -47,6 +47,7 @@ type Config struct {
 	Timeout        time.Duration    // of storing one request; 8 seconds if zero
 	Misses         Misses           // what a stranger may guess
 	Now            func() time.Time // time.Now if nil
+	Trusted        func() time.Time // by which routing keys expire; Now if nil
 	Logger         *slog.Logger     // slog.Default if nil
 }
 
@@ -76,6 +77,9 @@ func Register(r fiber.Router, cfg Config) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Trusted == nil {
+		cfg.Trusted = cfg.Now
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
@@ -413,5 +414,14 @@ func TestCurl(t *testing.T) {
 		if r, _ := f.inbox.last(t); string(r.Body) != body {
 			t.Errorf("stored %s, want %s", r.Body, body)
 		}
+	}
+}
+
+func TestKeysExpireByTheTrustedTime(t *testing.T) {
+	f := open(t, func(_ *server.Config, c *Config) {
+		c.Trusted = func() time.Time { return time.Unix(0, 0) } // the clock has run ahead of it
+	})
+	if got := f.send(t, "POST", "/webhooks/"+expiredKey, strings.NewReader(`{"title":"x"}`)); got.status/100 != 2 {
+		t.Errorf("answered %d %s, want the key to be good still", got.status, got.body)
 	}
 }
