@@ -2,15 +2,20 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,56 +24,8 @@ import (
 	"time"
 )
 
-// evil is a plugin of its own that does one evil thing.
-type evil struct {
-	name string
-	do   string // at a call
-	env  string // at the start
-	more string // of its plugin block
-	// ends is the state in which its request ends; empty: it stays open, for
-	// its plugin never serves.
-	ends string
-}
-
-// patience is how long its calls may take: what can't end shall fail soon, and
-// what can has time for it on a busy machine.
-func (e evil) patience() string {
-	if e.ends == "done" {
-		return "30s"
-	}
-	return "1s"
-}
-
-// evils are what plugins do wrong. A request that never gets an answer is
-// quarantined; what is found out in an answer costs no more than that answer.
-var evils = []evil{
-	{name: "crash", do: "crash", ends: "quarantined"},
-	{name: "exit-0", do: "exit 0", ends: "quarantined"},
-	{name: "late-crash", do: "crash after the answer", ends: "done"},
-	{name: "panic", do: "panic elsewhere", ends: "quarantined"},
-	{name: "sleep", do: "sleep", ends: "quarantined"},
-	{name: "spin", do: "spin", ends: "quarantined"},
-	{name: "stop", do: "stop", ends: "quarantined"},
-	{name: "leak", do: "leak", ends: "quarantined"},
-	{name: "descriptors", do: "descriptors", ends: "done"},
-	{name: "huge", do: "huge answer"}, // five tries take minutes
-	{name: "many", do: "many events", ends: "quarantined"},
-	{name: "lies", do: "lies", ends: "done"},
-	{name: "nothing", do: "nothing"}, // the same
-	{name: "flood", do: "flood", ends: "done"},
-	{name: "grandchild", do: "grandchild", more: `sandbox = "off"`, ends: "quarantined"},
-	{name: "deaf", env: "deaf", ends: "done"},
-	{name: "start-crash", env: "crash"},
-	{name: "start-exit-0", env: "exit 0"},
-	{name: "start-hang", env: "hang"},
-	{name: "start-noise", env: "noise"},
-	{name: "start-long", env: "long"},
-	{name: "start-protocol", env: "protocol"},
-	{name: "start-netrpc", env: "netrpc"},
-}
-
 // buildChaos makes a folder with the gateway, the custom adapter, which is the
-// neighbour, and the chaos plugin.
+// neighbour, and the bad plugins.
 func buildChaos(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -81,59 +38,145 @@ func buildChaos(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	for _, command := range [][]string{
-		{"go", "build", "-o", filepath.Join(plugins, "chaos"), "../core/pluginhost/chaos"},
-		{filepath.Join(dir, "bellcrank"), "plugin", "lock", "-manifest", plugins},
-	} {
-		cmd := exec.Command(command[0], command[1:]...)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %v\n%s", command, err, out)
-		}
-	}
+	mustRun(t, "go", "build", "-o", filepath.Join(plugins, "chaos"), "../core/pluginhost/chaos")
+	mustRun(t, "go", "build", "-o", filepath.Join(plugins, "liar"), "../core/pluginhost/liar")
+	mustRun(t, filepath.Join(dir, "bellcrank"), "plugin", "lock", "-manifest", plugins)
 	return dir
 }
 
-// newChaosStack runs a gateway with these plugins beside a good one.
-func newChaosStack(t *testing.T, evils []evil) *stack {
+func mustRun(t *testing.T, command ...string) {
 	t.Helper()
-	s := &stack{t: t, dir: t.TempDir(), ingest: freeAddress(t), admin: freeAddress(t), sink: newSink(t)}
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", command, err, out)
+	}
+}
+
+// chaosStack is a gateway with bad plugins beside a good one.
+type chaosStack struct {
+	*stack
+	home      string // of the gateway's executable
+	directory string // of the plugins that came later
+}
+
+// newChaosStack runs a gateway with these plugins beside a good one.
+func newChaosStack(t *testing.T, evils []evil) *chaosStack {
+	t.Helper()
+	s := &chaosStack{stack: &stack{t: t, dir: t.TempDir(), ingest: freeAddress(t), admin: freeAddress(t), sink: newSink(t)}}
+	s.home, s.directory = buildChaos(t), s.file("plugins")
+	s.configure(evils)
+	for i, e := range evils {
+		if e.spoil != nil {
+			s.install(versionOf(i, e))
+		}
+	}
+	s.lock()
+	for i, e := range evils {
+		if e.spoil == nil {
+			continue
+		}
+		if err := e.spoil(s.executable(versionOf(i, e))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.configure(evils) // what is spoilt may be pinned so
+	s.serve()
+	return s
+}
+
+// versionOf is the version of an evil's executable: the one that was built
+// along, unless it has a copy of its own.
+func versionOf(i int, e evil) string {
+	if e.spoil == nil {
+		return "1.0.0"
+	}
+	return fmt.Sprint("1.1.", i)
+}
+
+// executable is that of the chaos plugin of a version.
+func (s *chaosStack) executable(version string) string {
+	return filepath.Join(s.directory, "chaos", version, "chaos")
+}
+
+// install puts a version of the chaos plugin into the plugin directory.
+func (s *chaosStack) install(version string) {
+	s.t.Helper()
+	content, err := os.ReadFile(filepath.Join(s.home, "plugins", "chaos"))
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(s.executable(version)), 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(s.executable(version), content, 0o755)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// lock pins what is installed, if anything is.
+func (s *chaosStack) lock() {
+	s.t.Helper()
+	if _, err := os.Stat(s.directory); err == nil {
+		mustRun(s.t, filepath.Join(s.home, "bellcrank"), "plugin", "lock", "-config", s.file("gateway.hcl"))
+	}
+}
+
+// configure writes the configuration.
+func (s *chaosStack) configure(evils []evil) {
+	s.t.Helper()
 	var blocks strings.Builder
-	for _, e := range evils {
+	for i, e := range evils {
+		version, more := versionOf(i, e), e.more
+		if e.pinned {
+			content, err := os.ReadFile(s.executable(version))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				s.t.Fatal(err)
+			}
+			more = fmt.Sprintf("sha256 = %q", fmt.Sprintf("%x", sha256.Sum256(content)))
+		}
 		fmt.Fprintf(&blocks, `
 plugin %q {
-  type = "chaos"
-  env  = { START = %q }
+  type    = %q
+  version = %q
+  env     = { START = %q }
   %s
   limits {
     timeout = %q
-    memory  = "256MiB"
+    memory  = %q
   }
 }
-integration "chaos" %q {
+integration %q %q {
   plugin = plugin.%s
   routing_key "test" {
     value = %q
   }
 }
-`, "bad-"+e.name, e.env, e.more, e.patience(), e.name, "bad-"+e.name, chaosKey(e.name))
+`, "bad-"+e.name, e.adapter(), version, e.env, more, e.patience(), cmp.Or(e.memory, "256MiB"),
+			e.adapter(), e.name, "bad-"+e.name, chaosKey(e.name))
 	}
-	text := fmt.Sprintf(chaosConfiguration, filepath.Join(s.dir, "data"), s.ingest, s.admin, chaosKey("neighbour"), s.sink.url, blocks.String())
+	text := fmt.Sprintf(chaosConfiguration, filepath.Join(s.dir, "data"), s.directory, s.ingest, s.admin, chaosKey("neighbour"), s.sink.url, blocks.String())
 	if err := os.WriteFile(s.file("gateway.hcl"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
+}
+
+// serve runs the gateway and returns when it is ready, whatever its plugins
+// are.
+func (s *chaosStack) serve() {
+	s.t.Helper()
 	log, err := os.Create(s.file("log"))
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	defer log.Close()
-	s.cmd = exec.Command(filepath.Join(buildChaos(t), "bellcrank"), "serve", "-config", s.file("gateway.hcl"))
+	s.cmd = exec.Command(filepath.Join(s.home, "bellcrank"), "serve", "-config", s.file("gateway.hcl"))
 	s.cmd.Env = s.environment()
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	t.Cleanup(s.stop)
+	s.t.Cleanup(s.stop)
 	s.eventually("the gateway is ready", 60*time.Second, func() bool {
 		response, err := http.Get("http://" + s.admin + "/readyz")
 		if err != nil {
@@ -142,11 +185,11 @@ integration "chaos" %q {
 		defer response.Body.Close()
 		return response.StatusCode == http.StatusOK
 	})
-	return s
 }
 
 const chaosConfiguration = `
-data_dir = %q
+data_dir         = %q
+plugin_directory = %q
 
 listener "ingest" {
   address = %q
@@ -264,17 +307,23 @@ func TestNoPluginBreaksTheGateway(t *testing.T) {
 			continue
 		}
 		s.eventually(fmt.Sprintf("the request of %s is %s", e.name, e.ends), 120*time.Second, func() bool {
-			states := s.stateOf("chaos/" + e.name)
+			states := s.stateOf(e.adapter() + "/" + e.name)
 			return len(states) == 1 && states[0] == e.ends
 		})
 	}
+	for _, e := range evils {
+		s.eventually("somebody hears of "+e.name, 120*time.Second, func() bool { return s.heardOf(e) != "" })
+	}
+	if got := s.heardOf(evil{name: "lies"}); !strings.Contains(got, "evil lies") {
+		t.Errorf("of the lies there is %q, not the good one", got)
+	}
+	s.explainsItself()
 	// What was garbage goes back to the system by and by.
 	s.eventually("the gateway's memory has grown by less than 64 MiB", 120*time.Second, func() bool {
 		return residentMiB(t, s.cmd.Process.Pid)-before < 64
 	})
 	t.Logf("the gateway's memory grew by %d MiB", residentMiB(t, s.cmd.Process.Pid)-before)
 	neighbours()
-	s.tellsOfEvil()
 	s.endsWholly()
 }
 
@@ -294,25 +343,42 @@ func (s *stack) steadily(do func(n int)) (stop func()) {
 	return stop
 }
 
-// tellsOfEvil checks what an operator sees: each quarantined request has a
-// fallback incident, and what was good among lies came through.
-func (s *stack) tellsOfEvil() {
+// heardOf lists the titles of what an operator hears of an evil.
+func (s *stack) heardOf(e evil) string {
 	s.t.Helper()
-	incidents := all[struct {
-		Integration string `json:"integration"`
-		Title       string `json:"title"`
-	}](s, "incidents")
-	titles := map[string][]string{}
-	for _, in := range incidents {
-		titles[in.Integration] = append(titles[in.Integration], in.Title)
+	var list struct {
+		Incidents []struct {
+			Title string `json:"title"`
+		} `json:"incidents"`
 	}
-	for _, e := range evils {
-		if got := titles["chaos/"+e.name]; e.ends != "" && len(got) == 0 {
-			s.t.Errorf("nobody hears of %s", e.name)
+	s.get("/v1/incidents?integration="+url.QueryEscape(e.adapter()+"/"+e.name), &list)
+	var titles []string
+	for _, in := range list.Incidents {
+		titles = append(titles, in.Title)
+	}
+	return strings.Join(titles, "|")
+}
+
+// explainsItself checks that whoever lists the plugins sees why one doesn't
+// run.
+func (s *stack) explainsItself() {
+	s.t.Helper()
+	var answer struct {
+		Plugins []struct {
+			Name      string `json:"name"`
+			PID       int    `json:"pid"`
+			LastError string `json:"last_error"`
+		} `json:"plugins"`
+	}
+	s.get("/v1/plugins", &answer)
+	for _, p := range answer.Plugins {
+		i := slices.IndexFunc(evils, func(e evil) bool { return "bad-"+e.name == p.Name })
+		if i < 0 || evils[i].spoil == nil {
+			continue
 		}
-	}
-	if got := titles["chaos/lies"]; !strings.Contains(strings.Join(got, "|"), "evil lies") {
-		s.t.Errorf("of the lies there is %q, not the good one", got)
+		if p.PID != 0 || p.LastError == "" || !strings.Contains(p.LastError, evils[i].says) {
+			s.t.Errorf("%s: pid %d, error %q; want no process and an error that says %q", p.Name, p.PID, p.LastError, evils[i].says)
+		}
 	}
 }
 
@@ -337,127 +403,4 @@ func (s *stack) endsWholly() {
 	for _, pid := range below {
 		s.eventually(fmt.Sprintf("process %d is gone", pid), 10*time.Second, func() bool { return gone(pid) })
 	}
-}
-
-// TestSwapsUnderLoadChangeNoIncident goes back and forth between two pinned
-// versions while requests come in.
-func TestSwapsUnderLoadChangeNoIncident(t *testing.T) {
-	s := newChaosStack(t, nil)
-	directory := filepath.Join(s.dir, "plugins")
-	for _, version := range []string{"1.0.0", "2.0.0"} {
-		build := exec.Command("go", "build", "-ldflags", "-X main.version="+version,
-			"-o", filepath.Join(directory, "chaos", version, "chaos"), "../core/pluginhost/chaos")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-	}
-	text, err := os.ReadFile(s.file("gateway.hcl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text = fmt.Appendf(text, `
-plugin_directory = %q
-plugin "chaos" {
-  version = "1.0.0"
-}
-integration "chaos" "swapped" {
-  routing_key "test" {
-    value = %q
-  }
-}
-`, directory, chaosKey("swapped"))
-	if err := os.WriteFile(s.file("gateway.hcl"), text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s.cli("plugin", "lock", "-config", s.file("gateway.hcl"))
-	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
-	s.eventually("the plugin serves", 60*time.Second, func() bool { return s.plugins()["chaos"] != 0 })
-
-	sent := 0
-	stop := s.steadily(func(n int) {
-		s.send(chaosKey("swapped"), map[string]any{"title": "swapped under", "key": fmt.Sprint("s-", n)})
-		sent = n + 1
-	})
-	for range 5 {
-		if out := s.cli("plugin", "swap", "chaos", "2.0.0"); !strings.Contains(out, "chaos 2.0.0 is ready") {
-			t.Errorf("swap says %q", out)
-		}
-		if out := s.cli("plugin", "rollback", "chaos"); !strings.Contains(out, "chaos 1.0.0 is ready") {
-			t.Errorf("rollback says %q", out)
-		}
-	}
-	stop()
-	s.settled(60 * time.Second)
-	seen := map[string]int{}
-	for _, in := range all[incident](s, "incidents") {
-		seen[in.DedupKey] += in.Count
-	}
-	for n := range sent {
-		if key := fmt.Sprint("s-", n); seen[key] != 1 {
-			t.Errorf("%s happened %d times, want once", key, seen[key])
-		}
-	}
-	t.Logf("%d requests over ten swaps", sent)
-	s.differs("chaos", "2.0.0", `events[0].labels.version`, `"1.0.0"`, `"2.0.0"`)
-}
-
-// differs checks what plugin diff says of two versions that aren't the same.
-func (s *stack) differs(kind, version string, wants ...string) {
-	s.t.Helper()
-	token, err := os.ReadFile(s.file("data/admin.token"))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	cmd := exec.Command(filepath.Join(bin, "bellcrank"), "plugin", "diff", "-config", s.file("gateway.hcl"), "-last", "20", kind, version)
-	cmd.Env = append(s.environment(), "BELLCRANK_TOKEN="+strings.TrimSpace(string(token)))
-	out, _ := cmd.Output()
-	if code := cmd.ProcessState.ExitCode(); code != 3 {
-		s.t.Errorf("diff exits with %d, want 3: %s", code, out)
-	}
-	for _, want := range append(wants, "20 requests, 20 of them different") {
-		if !strings.Contains(string(out), want) {
-			s.t.Errorf("diff doesn't say %s:\n%s", want, out)
-		}
-	}
-}
-
-func TestKillsUnderLoadLoseNothing(t *testing.T) {
-	const kills = 100
-	s := newChaosStack(t, []evil{{name: "victim"}})
-	var sent sync.Map
-	stop := s.steadily(func(n int) {
-		key := fmt.Sprint("k-", n)
-		s.send(chaosKey("victim"), map[string]any{"title": "under fire", "key": key})
-		sent.Store(key, true)
-	})
-	victim := func() int { return s.plugins()["chaos"] } // 0 while there is none
-	slowest := time.Duration(0)
-	for range kills {
-		var pid int
-		s.eventually("the victim serves", 30*time.Second, func() bool { pid = victim(); return pid != 0 })
-		time.Sleep(20 * time.Millisecond) // let it answer, which earns it a start without a wait
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-		killed := time.Now()
-		s.eventually("another process serves", 30*time.Second, func() bool { now := victim(); return now != 0 && now != pid })
-		slowest = max(slowest, time.Since(killed))
-	}
-	t.Logf("%d kills, back in service after %v at the longest", kills, slowest)
-	stop()
-	s.settled(60 * time.Second)
-	seen := map[string]int{}
-	for _, in := range all[incident](s, "incidents") {
-		seen[in.DedupKey]++
-	}
-	sent.Range(func(key, _ any) bool {
-		if n := seen[key.(string)]; n != 1 {
-			t.Errorf("%v has %d incidents, want 1", key, n)
-		}
-		return true
-	})
-	s.endsWholly()
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"bellcrank.example/sdk"
 	"bellcrank.example/sdk/internal/wire"
@@ -50,21 +52,64 @@ func (c *Client) send(ctx context.Context, m *adapterv1.AdaptRequest) (*adapterv
 	}
 	response, err := c.exchange(ctx, l, m)
 	if err == nil && response.GetFailure().GetOversize() {
-		return c.unary(ctx, m)
+		return c.large(ctx, m)
 	}
 	return response, err
 }
 
+// unary asks by a call of its own. An answer may be as large as the stream's;
+// only one that has to be larger is waited for in the narrow gate, so that a
+// plugin can't fill the gateway's memory with many at a time.
 func (c *Client) unary(ctx context.Context, m *adapterv1.AdaptRequest) (*adapterv1.AdaptResponse, error) {
-	call := c.calls.begin(ctx)
-	defer c.calls.end(call.number)
-	m.Call = call.number
-	response, err := c.adapter.Adapt(ctx, m,
-		grpc.MaxCallRecvMsgSize(wire.MaxAnswer+wire.MaxExchangeBody), grpc.MaxCallSendMsgSize(wire.MaxRequest))
-	if err != nil {
+	response, err := c.adapt(ctx, m, wire.MaxExchangeMessage)
+	switch {
+	case status.Code(err) == codes.ResourceExhausted:
+		return c.large(ctx, m)
+	case err != nil:
 		return nil, c.transportError(err)
 	}
 	return response, nil
+}
+
+// maxLarge is how many large answers a plugin may be sending at a time.
+const maxLarge = 2
+
+func (c *Client) large(ctx context.Context, m *adapterv1.AdaptRequest) (*adapterv1.AdaptResponse, error) {
+	select {
+	case c.gate <- struct{}{}:
+		defer func() { <-c.gate }()
+	case <-ctx.Done():
+		return nil, &Error{Kind: Timeout, Err: ctx.Err()}
+	}
+	most := c.largest(m)
+	response, err := c.adapt(ctx, m, most)
+	switch {
+	case status.Code(err) == codes.ResourceExhausted:
+		return nil, &sdk.Failure{Code: sdk.TooLarge, Message: fmt.Sprintf("the answer has more than %d bytes", most)}
+	case err != nil:
+		return nil, c.transportError(err)
+	}
+	return response, nil
+}
+
+// largest is how many bytes an answer may have: four times the largest body
+// that the adapter takes, or this one if that is larger.
+func (c *Client) largest(m *adapterv1.AdaptRequest) int {
+	body := c.info.Limits.Body
+	if body <= 0 {
+		body = defaultBody
+	}
+	return int(min(4*max(body, int64(len(m.GetBody()))), wire.MaxAnswer)) + wire.MaxExchangeBody
+}
+
+// defaultBody is the largest body of an adapter that declares nothing.
+const defaultBody = 4 << 20
+
+func (c *Client) adapt(ctx context.Context, m *adapterv1.AdaptRequest, most int) (*adapterv1.AdaptResponse, error) {
+	call := c.calls.begin(ctx)
+	defer c.calls.end(call.number)
+	m.Call = call.number
+	return c.adapter.Adapt(ctx, m, grpc.MaxCallRecvMsgSize(most), grpc.MaxCallSendMsgSize(wire.MaxRequest))
 }
 
 // read takes an answer apart.

@@ -37,8 +37,12 @@ const (
 	maxSocketPath = 107
 	// windowSize of the transport, in bytes: room for a burst of answers.
 	windowSize = 1 << 20
-	// rung is how long each step of ending a process may take.
-	rung = 2 * time.Second
+	// rung is how long each step of stopping a process may take: two of them
+	// are less than two seconds.
+	rung = 900 * time.Millisecond
+	// grace is how long a process that hangs has to say why, or one without a
+	// connection to end by itself.
+	grace = 2 * time.Second
 )
 
 // ShimEnv is a variable that the shim's environment has and the executable's
@@ -95,6 +99,7 @@ type Client struct {
 	work    sync.WaitGroup
 	closed  chan struct{}
 	calls   calls
+	gate    chan struct{} // a place for each large answer
 
 	mu          sync.Mutex
 	lane        *lane // nil: the plugin has no Exchange
@@ -138,7 +143,7 @@ func newClient(cfg Config) *Client {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	c := &Client{cfg: cfg, closed: make(chan struct{}), configured: map[string]uint64{}}
+	c := &Client{cfg: cfg, closed: make(chan struct{}), gate: make(chan struct{}, maxLarge), configured: map[string]uint64{}}
 	c.calls = calls{now: cfg.Now, stuck: cfg.Stuck, open: map[uint64]*call{}}
 	c.runs, c.stop = context.WithCancel(context.Background())
 	return c
@@ -382,7 +387,7 @@ func (c *Client) Stop(ctx context.Context) {
 // to the output first.
 func (c *Client) Abort(ctx context.Context) {
 	c.process.abort()
-	ctx, cancel := context.WithTimeout(ctx, rung)
+	ctx, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
 	if !c.ended(ctx) {
 		c.process.kill()

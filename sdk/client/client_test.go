@@ -47,7 +47,9 @@ func TestMain(m *testing.M) {
 // echo answers with what it got; the path is a command.
 type echo struct{}
 
-func (echo) Describe() sdk.Info { return sdk.Info{Type: "echo", Name: "Echo", Version: "1.2.3"} }
+func (echo) Describe() sdk.Info {
+	return sdk.Info{Type: "echo", Name: "Echo", Version: "1.2.3", Limits: sdk.Limits{Body: 8 << 20}}
+}
 
 func (echo) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 	if r.Path == "alerts" {
@@ -225,9 +227,12 @@ func TestBodiesAndAnswersOfAnySize(t *testing.T) {
 			t.Errorf("answer of %d bytes, want %d", n, size)
 		}
 	}
-	_, err := c.Adapt(patience(t, 30*time.Second), sdk.Request{ID: "r", Path: "large", Body: []byte(fmt.Sprint(65 << 20))})
-	if f, ok := errors.AsType[*sdk.Failure](err); !ok || f.Code != sdk.TooLarge {
-		t.Errorf("answer of 65 MiB: %v, want %s", err, sdk.TooLarge)
+	// Four times the largest body that it takes is the most, 64 MiB for any.
+	for _, size := range []int{33 << 20, 65 << 20} {
+		_, err := c.Adapt(patience(t, 30*time.Second), sdk.Request{ID: "r", Path: "large", Body: []byte(fmt.Sprint(size))})
+		if f, ok := errors.AsType[*sdk.Failure](err); !ok || f.Code != sdk.TooLarge {
+			t.Errorf("answer of %d bytes: %v, want %s", size, err, sdk.TooLarge)
+		}
 	}
 }
 

@@ -143,7 +143,7 @@ func (c *Client) endLane(l *lane, err error, useful bool) {
 // killSoon ends a process that has no use any more, unless it ends by itself:
 // a crash has closed the connection a moment before.
 func (c *Client) killSoon() {
-	ctx, cancel := context.WithTimeout(context.Background(), rung)
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	if !c.ended(ctx) {
 		c.process.kill()

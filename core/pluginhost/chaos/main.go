@@ -8,7 +8,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
+
+	"golang.org/x/mod/semver"
 
 	"bellcrank.example/sdk"
 	"bellcrank.example/sdk/serve"
@@ -38,8 +41,14 @@ func (adapter) Describe() sdk.Info {
 	}
 }
 
-// version is set when a second version is built.
-var version = "1.0.0"
+// version is that of the folder that the executable is in, as in a plugin
+// directory: one build serves as many versions.
+var version = func() string {
+	if folder := filepath.Base(filepath.Dir(os.Args[0])); semver.IsValid("v" + folder) {
+		return folder
+	}
+	return "1.0.0"
+}()
 
 // Adapt obeys.
 func (adapter) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {

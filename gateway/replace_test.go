@@ -1,0 +1,129 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestSwapsUnderLoadChangeNoIncident goes back and forth between two pinned
+// versions while requests come in.
+func TestSwapsUnderLoadChangeNoIncident(t *testing.T) {
+	s := newChaosStack(t, nil)
+	for _, version := range []string{"1.0.0", "2.0.0"} {
+		s.install(version)
+	}
+	text, err := os.ReadFile(s.file("gateway.hcl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = fmt.Appendf(text, `
+plugin "chaos" {
+  version = "1.0.0"
+}
+integration "chaos" "swapped" {
+  routing_key "test" {
+    value = %q
+  }
+}
+`, chaosKey("swapped"))
+	if err := os.WriteFile(s.file("gateway.hcl"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.lock()
+	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("the plugin serves", 60*time.Second, func() bool { return s.plugins()["chaos"] != 0 })
+
+	sent := 0
+	stop := s.steadily(func(n int) {
+		s.send(chaosKey("swapped"), map[string]any{"title": "swapped under", "key": fmt.Sprint("s-", n)})
+		sent = n + 1
+	})
+	for range 5 {
+		if out := s.cli("plugin", "swap", "chaos", "2.0.0"); !strings.Contains(out, "chaos 2.0.0 is ready") {
+			t.Errorf("swap says %q", out)
+		}
+		if out := s.cli("plugin", "rollback", "chaos"); !strings.Contains(out, "chaos 1.0.0 is ready") {
+			t.Errorf("rollback says %q", out)
+		}
+	}
+	stop()
+	s.settled(60 * time.Second)
+	seen := map[string]int{}
+	for _, in := range all[incident](s.stack, "incidents") {
+		seen[in.DedupKey] += in.Count
+	}
+	for n := range sent {
+		if key := fmt.Sprint("s-", n); seen[key] != 1 {
+			t.Errorf("%s happened %d times, want once", key, seen[key])
+		}
+	}
+	t.Logf("%d requests over ten swaps", sent)
+	s.differs("chaos", "2.0.0", `events[0].labels.version`, `"1.0.0"`, `"2.0.0"`)
+}
+
+// differs checks what plugin diff says of two versions that aren't the same.
+func (s *stack) differs(kind, version string, wants ...string) {
+	s.t.Helper()
+	token, err := os.ReadFile(s.file("data/admin.token"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(bin, "bellcrank"), "plugin", "diff", "-config", s.file("gateway.hcl"), "-last", "20", kind, version)
+	cmd.Env = append(s.environment(), "BELLCRANK_TOKEN="+strings.TrimSpace(string(token)))
+	out, _ := cmd.Output()
+	if code := cmd.ProcessState.ExitCode(); code != 3 {
+		s.t.Errorf("diff exits with %d, want 3: %s", code, out)
+	}
+	for _, want := range append(wants, "20 requests, 20 of them different") {
+		if !strings.Contains(string(out), want) {
+			s.t.Errorf("diff doesn't say %s:\n%s", want, out)
+		}
+	}
+}
+
+func TestKillsUnderLoadLoseNothing(t *testing.T) {
+	const kills = 100
+	s := newChaosStack(t, []evil{{name: "victim"}})
+	var sent sync.Map
+	stop := s.steadily(func(n int) {
+		key := fmt.Sprint("k-", n)
+		s.send(chaosKey("victim"), map[string]any{"title": "under fire", "key": key})
+		sent.Store(key, true)
+	})
+	victim := func() int { return s.plugins()["chaos"] } // 0 while there is none
+	slowest := time.Duration(0)
+	for range kills {
+		var pid int
+		s.eventually("the victim serves", 30*time.Second, func() bool { pid = victim(); return pid != 0 })
+		time.Sleep(20 * time.Millisecond) // let it answer, which earns it a start without a wait
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		killed := time.Now()
+		s.eventually("another process serves", 30*time.Second, func() bool { now := victim(); return now != 0 && now != pid })
+		slowest = max(slowest, time.Since(killed))
+	}
+	t.Logf("%d kills, back in service after %v at the longest", kills, slowest)
+	stop()
+	s.settled(60 * time.Second)
+	seen := map[string]int{}
+	for _, in := range all[incident](s.stack, "incidents") {
+		seen[in.DedupKey]++
+	}
+	sent.Range(func(key, _ any) bool {
+		if n := seen[key.(string)]; n != 1 {
+			t.Errorf("%v has %d incidents, want 1", key, n)
+		}
+		return true
+	})
+	s.endsWholly()
+}
