@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -99,6 +101,8 @@ func TestKillsUnderLoadLoseNothing(t *testing.T) {
 		s.send(chaosKey("victim"), map[string]any{"title": "under fire", "key": key})
 		sent.Store(key, true)
 	})
+	s.eventually("the victim serves", 30*time.Second, func() bool { return s.plugins()["chaos"] != 0 })
+	descriptors := s.descriptors()
 	victim := func() int { return s.plugins()["chaos"] } // 0 while there is none
 	slowest := time.Duration(0)
 	for range kills {
@@ -115,6 +119,13 @@ func TestKillsUnderLoadLoseNothing(t *testing.T) {
 	t.Logf("%d kills, back in service after %v at the longest", kills, slowest)
 	stop()
 	s.settled(60 * time.Second)
+	// Connections come and go; one descriptor for each process would be a leak.
+	if now := s.descriptors(); now-descriptors > kills/2 {
+		t.Errorf("the gateway has %d descriptors open, %d before the first kill", now, descriptors)
+	}
+	for _, pid := range descendants(s.cmd.Process.Pid) {
+		s.eventually(fmt.Sprintf("process %d is no zombie", pid), 10*time.Second, func() bool { return !zombie(pid) })
+	}
 	seen := map[string]int{}
 	for _, in := range all[incident](s.stack, "incidents") {
 		seen[in.DedupKey]++
@@ -126,4 +137,76 @@ func TestKillsUnderLoadLoseNothing(t *testing.T) {
 		return true
 	})
 	s.endsWholly()
+}
+
+// descriptors counts those that the gateway has open.
+func (s *stack) descriptors() int {
+	s.t.Helper()
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return len(open)
+}
+
+// zombie reports whether a process has ended and nobody has asked how.
+func zombie(pid int) bool {
+	_, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
+	return err == nil && gone(pid)
+}
+
+// TestSwappedFileNeverRuns has another file come and go under a plugin's path,
+// as quickly as it can, while the plugin is started again and again: whatever
+// runs is what was pinned.
+func TestSwappedFileNeverRuns(t *testing.T) {
+	s := newChaosStack(t, []evil{{name: "target", spoil: func(string) error { return nil }}})
+	path := s.executable("1.1.0")
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("the plugin serves", 60*time.Second, func() bool { return s.plugins()["chaos"] != 0 })
+	evil := append(slices.Clone(good), "evil"...)
+	stop := s.steadily(func(n int) {
+		content := good
+		if n%2 == 0 {
+			content = evil
+		}
+		err := os.WriteFile(path+"-next", content, 0o755)
+		if err == nil {
+			err = os.Rename(path+"-next", path)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	started := 0
+	for range 50 {
+		_, err := s.tryCLI("plugin", "restart", "bad-target")
+		if running, gone := s.runs(); err == nil && gone == nil {
+			started++
+			if !bytes.Equal(running, good) {
+				t.Fatalf("%d bytes run, %d are pinned", len(running), len(good))
+			}
+		}
+	}
+	stop()
+	t.Logf("%d of 50 restarts met the file that is pinned", started)
+	if err := os.WriteFile(path+"-next", good, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+"-next", path); err != nil {
+		t.Fatal(err)
+	}
+	s.cli("plugin", "restart", "bad-target")
+	s.eventually("what is pinned runs again", 30*time.Second, func() bool {
+		running, err := s.runs()
+		return err == nil && bytes.Equal(running, good)
+	})
+}
+
+// runs reads what the chaos plugin's process executes.
+func (s *stack) runs() ([]byte, error) {
+	s.t.Helper()
+	return os.ReadFile(fmt.Sprintf("/proc/%d/exe", s.plugins()["chaos"]))
 }

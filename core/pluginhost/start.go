@@ -42,7 +42,10 @@ func (s *supervisor) start(ctx context.Context, spec Spec, report func(State, er
 		return nil, err
 	}
 	p.output, p.sha256 = output, v.sha256
-	if err := s.prepare(ctx, p, report); err != nil {
+	if err = v.unchanged(); err == nil {
+		err = s.prepare(ctx, p, report)
+	}
+	if err != nil {
 		p.client.Kill()
 		return nil, err
 	}

@@ -17,6 +17,7 @@ type verified struct {
 	// leads to by then.
 	file   *os.File
 	sha256 string
+	before os.FileInfo // of the file, as it was before it was hashed
 	// remark is something that the operator should mend; empty if there is none.
 	remark string
 }
@@ -54,6 +55,9 @@ func (v *verified) check(path string, s Spec) error {
 	if v.remark, err = checkOwners(path, info); err != nil {
 		return err
 	}
+	if err := v.keep(info); err != nil {
+		return err
+	}
 	hash := sha256.New()
 	if _, err := io.Copy(hash, v.file); err != nil {
 		return fmt.Errorf("hash: %w", err)
@@ -65,6 +69,35 @@ func (v *verified) check(path string, s Spec) error {
 	case s.SHA256 != "" && !strings.EqualFold(s.SHA256, v.sha256):
 		return fmt.Errorf("its SHA-256 is %s, pinned is %s: it was changed or rebuilt; "+
 			"if that was you, run bellcrank plugin lock", v.sha256, strings.ToLower(s.SHA256))
+	}
+	return nil
+}
+
+// keep makes sure that what is hashed is what runs. A file that others than its
+// owner may write is copied to where nobody can.
+func (v *verified) keep(info os.FileInfo) error {
+	if runsByDescriptor && info.Mode()&0o022 != 0 {
+		sealed, err := seal(v.file)
+		if err != nil {
+			return fmt.Errorf("copy what others may write: %w", err)
+		}
+		_ = v.file.Close()
+		v.file = sealed
+	}
+	var err error
+	v.before, err = v.file.Stat()
+	return err
+}
+
+// unchanged refuses a file that its owner, which is root or we, has written to
+// since it was hashed.
+func (v *verified) unchanged() error {
+	now, err := v.file.Stat()
+	if err != nil {
+		return err
+	}
+	if now.Size() != v.before.Size() || !now.ModTime().Equal(v.before.ModTime()) {
+		return errors.New("it was written to while it was being started")
 	}
 	return nil
 }

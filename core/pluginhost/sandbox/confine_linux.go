@@ -111,6 +111,10 @@ func confine(p Policy, r *Report, file string) {
 	r.Seccomp = note("seccomp", filterCalls())
 }
 
+// inMemory begins what the link of a descriptor says where the file is in no
+// file system. Nothing restricts the access to it.
+const inMemory = "/memfd:"
+
 // restrictFiles leaves the process its executable, its socket's folder and
 // what the policy lets it read.
 func restrictFiles(p Policy, file, socket string) (version int, err error) {
@@ -120,7 +124,6 @@ func restrictFiles(p Policy, file, socket string) (version int, err error) {
 	}
 	const run = ll.AccessFSReadFile | ll.AccessFSExecute
 	rules := []landlock.Rule{
-		landlock.PathAccess(run, file),
 		landlock.PathAccess(ll.AccessFSReadFile, "/dev/urandom", "/dev/random", "/dev/zero").IgnoreIfMissing(),
 		landlock.PathAccess(ll.AccessFSReadFile|ll.AccessFSWriteFile, "/dev/null").IgnoreIfMissing(),
 	}
@@ -128,6 +131,9 @@ func restrictFiles(p Policy, file, socket string) (version int, err error) {
 		const own = ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSReadDir |
 			ll.AccessFSRemoveFile | ll.AccessFSMakeReg | ll.AccessFSMakeSock
 		rules = append(rules, landlock.PathAccess(own, socket))
+	}
+	if target, _ := os.Readlink(file); !strings.HasPrefix(target, inMemory) {
+		rules = append(rules, landlock.PathAccess(run, file))
 	}
 	for _, path := range append(needs(file), p.Read...) {
 		switch info, err := os.Stat(path); {
