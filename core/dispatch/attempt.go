@@ -74,9 +74,9 @@ func (l *line) settle(working context.Context, s sent) {
 		l.dirty = true
 		return
 	}
-	if now := l.d.cfg.Now(); s.try.Now.Sub(now) > jumpBack { // the clock was set back meanwhile
-		s.try.Now, s.try.Attempt.At = now, now.Add(-s.try.Attempt.Took)
-	}
+	now := l.d.cfg.Now()
+	l.tell(working, now) // what follows is decided by this clock, and isn't to be mended for an earlier one
+	s.endedBy(now)
 	before := l.snapshot()
 	s.try.State, s.try.Jitter = before, l.d.cfg.Rand()
 	o := s.try.Settle()
@@ -92,6 +92,16 @@ func (l *line) settle(working context.Context, s sent) {
 		}
 		return err
 	})
+}
+
+// endedBy corrects an attempt during which the clock was set back.
+func (s *sent) endedBy(now time.Time) {
+	if s.try.Now.Sub(now) > jumpBack {
+		s.try.Now = now
+	}
+	if s.try.Attempt.At.Sub(now) > jumpBack {
+		s.try.Attempt.At = s.try.Now.Add(-s.try.Attempt.Took)
+	}
 }
 
 // keepState makes the outcome's state of the destination the line's. It is

@@ -21,26 +21,31 @@ func (l *line) tell(working context.Context, now time.Time) {
 	switch {
 	case told.IsZero():
 		l.mend(working, now, now.Add(l.destination().Retry.Longest()), 0)
-	case l.back > 0 && l.writing == 0:
-		l.mend(working, now, now, l.back)
-		l.back = 0
 	case back > jumpBack:
 		l.d.cfg.Logger.Warn("the clock was set back", "destination", l.id, "by", back)
-		state := l.snapshot()
-		if !state.PausedUntil.IsZero() {
-			state.PausedUntil = state.PausedUntil.Add(-back)
-		}
-		if !state.ProbeAt.IsZero() {
-			state.ProbeAt = state.ProbeAt.Add(-back)
-		}
-		l.set(state)
-		clear(l.notYet)
-		l.lookAt, l.nextStart, l.dirty = time.Time{}, time.Time{}, true
-		l.mend(working, now, now, back)
-		if l.writing > 0 {
-			l.back = back // what is being stored was decided by the wrong clock
-		}
+		l.shift(back)
+		l.back += back
+		l.mend(working, now, now, l.back)
+	case l.back > 0 && l.writing == 0:
+		l.mend(working, now, now, l.back)
 	}
+	if l.writing == 0 {
+		l.back = 0 // else what is being stored was decided by the wrong clock
+	}
+}
+
+// shift takes what is waited for in memory back with the clock.
+func (l *line) shift(back time.Duration) {
+	state := l.snapshot()
+	if !state.PausedUntil.IsZero() {
+		state.PausedUntil = state.PausedUntil.Add(-back)
+	}
+	if !state.ProbeAt.IsZero() {
+		state.ProbeAt = state.ProbeAt.Add(-back)
+	}
+	l.set(state)
+	clear(l.notYet)
+	l.lookAt, l.nextStart, l.dirty = time.Time{}, time.Time{}, true
 }
 
 // mendPage is how many rows are read at a time to be mended.
@@ -48,7 +53,8 @@ const mendPage = 500
 
 // mend hastens rows that are due after a moment, and later than they may be. A
 // row that is due later than the clock had got before it went back was most
-// likely put off by that clock.
+// likely put off by that clock, and one that was due by it is due. Lanes of
+// which something is being stored are left alone: they are mended after that.
 func (l *line) mend(working context.Context, now, after time.Time, back time.Duration) {
 	l.set(l.snapshot().NotAfter(now))
 	retry := l.destination().Retry
@@ -60,11 +66,10 @@ func (l *line) mend(working context.Context, now, after time.Time, back time.Dur
 		})
 		var late []core.Delivery
 		for _, d := range rows {
-			at := retry.Latest(d, now)
-			if shifted := d.NextAt.Add(-back); shifted.After(now) && shifted.Before(at) {
-				at = shifted
+			if l.writing > 0 && l.busy[d.Incident] > 0 {
+				continue
 			}
-			if at.Before(d.NextAt) {
+			if at := mended(d, retry, now, back); at.Before(d.NextAt) {
 				d.NextAt = at
 				late = append(late, d)
 			}
@@ -82,4 +87,16 @@ func (l *line) mend(working context.Context, now, after time.Time, back time.Dur
 		}
 		page.Before = rows[len(rows)-1].ID
 	}
+}
+
+// mended returns when a row may be due at the latest.
+func mended(d core.Delivery, retry core.Retry, now time.Time, back time.Duration) time.Time {
+	at := retry.Latest(d, now)
+	if shifted := d.NextAt.Add(-back); back > 0 && shifted.Before(at) {
+		at = shifted
+	}
+	if at.Before(now) {
+		return now
+	}
+	return at
 }

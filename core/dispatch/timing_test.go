@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -95,43 +94,6 @@ func TestAClockThatJumpsMakesNoStorm(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-func TestAClockThatComesBackCausesNoStall(t *testing.T) {
-	year := 365 * 24 * time.Hour
-	for name, jump := range map[string]time.Duration{"an hour ahead": time.Hour, "ten years ahead": 10 * year} {
-		for answer, delay := range map[int]time.Duration{503: 5 * time.Minute, 400: 30 * time.Minute, 429: time.Minute} {
-			t.Run(fmt.Sprint(name, ", then ", answer), func(t *testing.T) {
-				bubble(t, func(t *testing.T) {
-					var offset atomic.Int64
-					var broken atomic.Bool
-					now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
-					sink := &answers{answer: func(core.Message) core.Answer {
-						if broken.Load() {
-							return core.Answer{Status: answer}
-						}
-						return core.Answer{Status: 503}
-					}}
-					m := newMemory()
-					m.owe(1, core.Created, now(), "webhook/a")
-					_, stop := running(t, m, Config{Now: now, Destinations: []*core.Destination{destination("a", sink)}})
-					time.Sleep(30 * time.Second)
-					broken.Store(true)
-					offset.Store(int64(jump))
-					time.Sleep(127 * time.Second) // an attempt while the clock is ahead, and none at the moment it comes back
-					made := len(sink.messages())
-					offset.Store(0)
-					time.Sleep(delay + 3*time.Minute)
-					stop()
-					// It may come round at once, and again after each delay.
-					most := 1 + int((delay+3*time.Minute)/delay)
-					if n := len(sink.messages()) - made; made < 2 || n < 1 || n > most {
-						t.Errorf("%d attempts, and %d after the clock came back; want 1 to %d within %v", made, n, most, delay+3*time.Minute)
-					}
-				})
-			})
-		}
 	}
 }
 
