@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,7 @@ func TestEverySampleOfEveryAdapterGoesTheWholeWay(t *testing.T) {
 		if !in.Test {
 			t.Errorf("%s of %s isn't marked as a test", in.ID, in.Integration)
 		}
+		explained(s, in)
 	}
 	for _, p := range builtIn(t) {
 		if opened[p.Type] == 0 {
@@ -65,4 +67,22 @@ func TestEverySampleOfEveryAdapterGoesTheWholeWay(t *testing.T) {
 		}
 	}
 	t.Logf("%d samples opened %v", sent, opened)
+}
+
+// explained checks that every step of an incident names what decided it.
+func explained(s *stack, in incident) {
+	s.t.Helper()
+	out := s.cli("incident", "explain", in.ID)
+	for what, pattern := range map[string]string{
+		"the rule of its identity": `(?m)^  identity +.+, by the rule ".+", within ` + in.Integration + `$`,
+		"the rule of its severity": `(?m)^  severity +\w.*, by the rule "\w.+"$`,
+		"its adapter":              `(?m)^  adapter +\w+ \d`,
+		"its event":                `(?m)^  event +trigger: `,
+		"the route it took":        `(?m)^  route all +matched.*, to webhook/sink$`,
+		"its delivery":             `(?m)^  to webhook/sink as created: delivered`,
+	} {
+		if !regexp.MustCompile(pattern).MatchString(out) {
+			s.t.Errorf("%s of %s isn't explained by %s:\n%s", in.ID, in.Integration, what, out)
+		}
+	}
 }

@@ -29,6 +29,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"bellcrank.example/sdk"
 )
@@ -116,6 +117,7 @@ func Event(m Members) (sdk.Event, []string, error) {
 	e.CustomerImpact = r.boolean("customer_impact")
 	link, _ := r.text("source_url", "url", "link", "link_to_upstream_details")
 	e.SourceURL = sdk.AbsoluteURL(link)
+	e.OccurredAt = r.time("occurred_at", "timestamp")
 	r.severity(&e)
 	r.identity(&e)
 	r.findUnrendered(&e)
@@ -138,6 +140,18 @@ func (r *reader) text(names ...string) (text, from string) {
 		r.taken[name] = empty(r.members[name])
 	}
 	return "", ""
+}
+
+// time reads the first of the named members that is a time. It stays in the
+// metadata: what it means is the sender's affair, unless the operator lets it
+// order the events of a problem.
+func (r *reader) time(names ...string) time.Time {
+	for _, name := range names {
+		if at := sdk.ParseTime(scalar(r.members[name])); !at.IsZero() {
+			return at
+		}
+	}
+	return time.Time{}
 }
 
 // empty reports whether a value says nothing.

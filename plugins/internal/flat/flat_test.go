@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"bellcrank.example/sdk"
 )
@@ -159,4 +160,24 @@ func FuzzEvent(f *testing.F) {
 			t.Errorf("title %q", e.Title)
 		}
 	})
+}
+
+func TestTimesAreReadAndStayInTheMetadata(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for body, want := range map[string]time.Time{
+		`"occurred_at":"2026-03-01T14:00:00+02:00"`:     at,
+		`"timestamp":1772366400`:                        at,
+		`"occurred_at":"soon","timestamp":"1772366400"`: at,
+		`"occurred_at":["2026-03-01T12:00:00Z"]`:        {},
+		`"timestamp":"whenever"`:                        {},
+	} {
+		members, err := Parse([]byte(`{"title":"x",` + body + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, notes, err := Event(members)
+		if err != nil || !e.OccurredAt.Equal(want) || len(notes) > 0 || len(e.Metadata) != len(members)-1 {
+			t.Errorf("%s: at %v with metadata %v and notes %v, %v; want %v", body, e.OccurredAt, e.Metadata, notes, err, want)
+		}
+	}
 }
