@@ -108,6 +108,15 @@ func newStack(t *testing.T) *stack {
 // newStackWith adds blocks to the configuration, before the last route.
 func newStackWith(t *testing.T, blocks string) *stack {
 	t.Helper()
+	s := writtenStack(t, blocks)
+	s.start()
+	t.Cleanup(s.stop)
+	return s
+}
+
+// writtenStack is a stack with its configuration, before it starts.
+func writtenStack(t *testing.T, blocks string) *stack {
+	t.Helper()
 	s := &stack{t: t, dir: t.TempDir(), ingest: freeAddress(t), admin: freeAddress(t), sink: newSink(t)}
 	text := fmt.Sprintf(strings.Replace(configuration, `route "all"`, blocks+`route "all"`, 1), filepath.Join(s.dir, "data"), s.ingest, s.ingest, s.admin, s.sink.url)
 	if err := os.WriteFile(s.file("gateway.hcl"), []byte(text), 0o600); err != nil {
@@ -118,8 +127,6 @@ func newStackWith(t *testing.T, blocks string) *stack {
 		types[block[1]] = true
 	}
 	s.types = len(types)
-	s.start()
-	t.Cleanup(s.stop)
 	return s
 }
 

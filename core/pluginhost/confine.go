@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 
 	"bellcrank.example/core/pluginhost/sandbox"
 	"bellcrank.example/sdk/client"
@@ -25,9 +26,13 @@ const (
 )
 
 // policy is what a plugin's process is confined to.
-func (s Spec) policy() sandbox.Policy {
+func (s Spec) policy(program Program) sandbox.Policy {
+	read := slices.Concat(s.ReadPaths, program.Read)
+	if program.Folder != "" {
+		read = append(read, program.Folder)
+	}
 	p := sandbox.Policy{
-		Mode: s.Sandbox, Read: s.ReadPaths, Unset: []string{client.ShimEnv}, Nice: s.Limits.Nice, OpenFiles: openFiles, FileSize: fileSize,
+		Mode: s.Sandbox, Read: read, Unset: []string{client.ShimEnv}, Nice: s.Limits.Nice, OpenFiles: openFiles, FileSize: fileSize,
 		// The kernel refuses more than twice what the watch allows: a leak may
 		// be quicker than the watch.
 		Data: uint64(max(2*s.memory(), leastData)),
@@ -48,7 +53,7 @@ func (s Spec) memory() int64 {
 
 // startConfined starts a process behind the shim, and returns the level in
 // force.
-func (s *supervisor) startConfined(ctx context.Context, spec Spec, cfg client.Config) (*client.Client, string, error) {
+func (s *supervisor) startConfined(ctx context.Context, spec Spec, program Program, cfg client.Config) (*client.Client, string, error) {
 	if len(s.host.cfg.Shim) == 0 || cfg.File == nil {
 		if spec.Sandbox == sandbox.Required {
 			return nil, "", fmt.Errorf("sandbox = %q, but plugins can't be confined here", spec.Sandbox)
@@ -56,7 +61,7 @@ func (s *supervisor) startConfined(ctx context.Context, spec Spec, cfg client.Co
 		c, err := client.Start(ctx, cfg)
 		return c, "none", err
 	}
-	args, err := sandbox.Arguments(spec.policy())
+	args, err := sandbox.Arguments(spec.policy(program))
 	if err != nil {
 		return nil, "", err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"bellcrank.example/sdk"
 	"bellcrank.example/sdk/client"
@@ -39,7 +40,7 @@ func (s *supervisor) start(ctx context.Context, spec Spec, report func(State, er
 	output := newLogSink(s.log, s.now)
 	p, err := s.launch(ctx, spec, v, output)
 	if err != nil {
-		return nil, err
+		return nil, withWords(err, output.lastWords())
 	}
 	p.output, p.sha256 = output, v.sha256
 	if err = v.unchanged(); err == nil {
@@ -52,16 +53,30 @@ func (s *supervisor) start(ctx context.Context, spec Spec, report func(State, er
 	return p, nil
 }
 
+// withWords adds what a process said before it failed to start: interpreters
+// say what is missing.
+func withWords(err error, lines []string) error {
+	if len(lines) == 0 {
+		return err
+	}
+	const most, each = 3, 200
+	lines = lines[:min(len(lines), most)]
+	for i := range lines {
+		lines[i] = cut(lines[i], each)
+	}
+	return fmt.Errorf("%w; it says: %s", err, strings.Join(lines, " | "))
+}
+
 // launch is the one place that turns a verified file into a process.
 func (s *supervisor) launch(ctx context.Context, spec Spec, v *verified, output *logSink) (*process, error) {
 	cfg := client.Config{
-		Path: spec.Path, Args: spec.Args, Env: environment(spec), RunDir: s.host.runDir, Output: output,
+		Path: v.program.Path, Args: slices.Concat(v.program.Args, spec.Args), Env: environment(spec), RunDir: s.host.runDir, Output: output,
 		StartTimeout: s.timing.Start, Stuck: s.timing.Stuck, Now: s.now, Logger: s.log,
 	}
 	if runsByDescriptor {
 		cfg.File = v.file
 	}
-	c, level, err := s.startConfined(ctx, spec, cfg)
+	c, level, err := s.startConfined(ctx, spec, v.program, cfg)
 	if err != nil {
 		return nil, err
 	}

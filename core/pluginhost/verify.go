@@ -1,6 +1,7 @@
 package pluginhost
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -11,10 +12,11 @@ import (
 	"strings"
 )
 
-// verified is an executable that is what was pinned.
+// verified is a plugin that is what was pinned.
 type verified struct {
-	// file is what was hashed, and on Linux what runs, whatever the path
-	// leads to by then.
+	program Program
+	// file is the executable or the interpreter, and on Linux what runs,
+	// whatever the path leads to by then.
 	file   *os.File
 	sha256 string
 	before os.FileInfo // of the file, as it was before it was hashed
@@ -22,26 +24,26 @@ type verified struct {
 	remark string
 }
 
-// verify opens an executable and refuses it unless it is a regular file that
-// only root or we can write, with the pinned SHA-256.
+// verify opens what a plugin runs, and refuses it unless it is of regular files
+// that only root or we can write, with the pinned SHA-256.
 func verify(s Spec) (*verified, error) {
-	path, err := filepath.Abs(s.Path)
+	program, err := ProgramOf(s.Path)
 	if err != nil {
-		return nil, fmt.Errorf("verify %s: %w", s.Path, err)
+		return nil, fmt.Errorf("verify %w", err)
 	}
-	f, err := openExecutable(path)
+	f, err := openExecutable(program.Path)
 	if err != nil {
 		return nil, fmt.Errorf("verify: %w", err)
 	}
-	v := &verified{file: f}
-	if err := v.check(path, s); err != nil {
+	v := &verified{program: program, file: f}
+	if err := v.check(s); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("verify %s: %w", path, err)
+		return nil, fmt.Errorf("verify %s: %w", cmp.Or(program.Folder, program.Path), err)
 	}
 	return v, nil
 }
 
-func (v *verified) check(path string, s Spec) error {
+func (v *verified) check(s Spec) error {
 	info, err := v.file.Stat()
 	if err != nil {
 		return err
@@ -52,17 +54,15 @@ func (v *verified) check(path string, s Spec) error {
 	if info.Mode()&0o111 == 0 {
 		return errors.New("it is not executable")
 	}
-	if v.remark, err = checkOwners(path, info); err != nil {
+	if v.remark, err = checkOwners(v.program.Path, info); err != nil {
 		return err
 	}
 	if err := v.keep(info); err != nil {
 		return err
 	}
-	hash := sha256.New()
-	if _, err := io.Copy(hash, v.file); err != nil {
-		return fmt.Errorf("hash: %w", err)
+	if err := v.digest(); err != nil {
+		return err
 	}
-	v.sha256 = hex.EncodeToString(hash.Sum(nil))
 	switch {
 	case s.SHA256 == "" && !s.Unpinned:
 		return errors.New("it is not pinned: run bellcrank plugin lock")
@@ -71,6 +71,33 @@ func (v *verified) check(path string, s Spec) error {
 			"if that was you, run bellcrank plugin lock", v.sha256, strings.ToLower(s.SHA256))
 	}
 	return nil
+}
+
+// digest hashes what was opened or, for an interpreter, the plugin's folder.
+// What an interpreter loads is read by its path a moment later, so unchanged
+// looks at the folder again.
+func (v *verified) digest() error {
+	folder := v.program.Folder
+	if folder == "" {
+		hash := sha256.New()
+		if _, err := io.Copy(hash, v.file); err != nil {
+			return fmt.Errorf("hash: %w", err)
+		}
+		v.sha256 = hex.EncodeToString(hash.Sum(nil))
+		return nil
+	}
+	file := filepath.Join(folder, ProgramName)
+	info, err := os.Lstat(file)
+	if err != nil {
+		return err
+	}
+	remark, err := checkOwners(file, info)
+	if err != nil {
+		return err
+	}
+	v.remark = cmp.Or(v.remark, remark)
+	v.sha256, err = v.program.Digest()
+	return err
 }
 
 // keep makes sure that what is hashed is what runs. A file that others than its
@@ -89,8 +116,8 @@ func (v *verified) keep(info os.FileInfo) error {
 	return err
 }
 
-// unchanged refuses a file that its owner, which is root or we, has written to
-// since it was hashed.
+// unchanged refuses what its owner, which is root or we, has written to since
+// it was hashed.
 func (v *verified) unchanged() error {
 	now, err := v.file.Stat()
 	if err != nil {
@@ -99,5 +126,12 @@ func (v *verified) unchanged() error {
 	if now.Size() != v.before.Size() || !now.ModTime().Equal(v.before.ModTime()) {
 		return errors.New("it was written to while it was being started")
 	}
-	return nil
+	if v.program.Folder == "" {
+		return nil
+	}
+	digest, err := v.program.Digest()
+	if err == nil && digest != v.sha256 {
+		err = errors.New("its folder was written to while it was being started")
+	}
+	return err
 }

@@ -24,11 +24,8 @@ func openExecutable(path string) (*os.File, error) {
 // folder above it. A sticky folder, such as the one for temporary files, may
 // stand above the folder that holds the file.
 func checkOwners(path string, info fs.FileInfo) (remark string, err error) {
-	if err := ours(path, info); err != nil {
+	if err := trusted(path, info); err != nil {
 		return "", err
-	}
-	if info.Mode()&0o002 != 0 {
-		return "", errors.New("everybody may write it")
 	}
 	if info.Mode()&0o020 != 0 {
 		remark = "its group may write " + path
@@ -57,6 +54,18 @@ func checkOwners(path string, info fs.FileInfo) (remark string, err error) {
 		}
 		return remark, nil
 	}
+}
+
+// trusted refuses what others own or may write. The mode of a symbolic link
+// says nothing.
+func trusted(path string, info fs.FileInfo) error {
+	if err := ours(path, info); err != nil {
+		return err
+	}
+	if info.Mode()&fs.ModeSymlink == 0 && info.Mode()&0o002 != 0 {
+		return fmt.Errorf("everybody may write %s", path)
+	}
+	return nil
 }
 
 // ours refuses what belongs to somebody else than root and us.

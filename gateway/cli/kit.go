@@ -81,8 +81,12 @@ func (a *console) pluginTestCommand() *cobra.Command {
 			"it. Exits with 3 if a check fails.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p.Path, p.Args, p.Output = args[0], args[1:], a.err
-			return a.pluginTest(cmd.Context(), p)
+			program, err := pluginhost.ProgramOf(args[0])
+			if err != nil {
+				return err
+			}
+			p.Path, p.Args, p.Output = program.Path, append(program.Args, args[1:]...), a.err
+			return a.pluginTest(cmd.Context(), p, cmp.Or(program.Folder, filepath.Dir(program.Path)))
 		},
 	}
 	cmd.Flags().StringVar(&p.Cases, "cases", "", "folder of the cases, such as testdata; default: those beside the executable")
@@ -90,8 +94,8 @@ func (a *console) pluginTestCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *console) pluginTest(ctx context.Context, p sdktest.Process) error {
-	if beside := filepath.Join(filepath.Dir(p.Path), "testdata"); p.Cases == "" && hasCases(beside) {
+func (a *console) pluginTest(ctx context.Context, p sdktest.Process, folder string) error {
+	if beside := filepath.Join(folder, "testdata"); p.Cases == "" && hasCases(beside) {
 		p.Cases = beside
 	}
 	report, err := sdktest.CheckProcess(ctx, p)

@@ -57,7 +57,7 @@ func (l *loader) find(kind, version, directory string) (entry pluginhost.LockEnt
 		if directory == "" {
 			directory = l.directory
 		}
-		return entry, filepath.Join(directory, entry.Name, entry.Version, entry.Name), true
+		return entry, pluginhost.Installed(filepath.Join(directory, entry.Name, entry.Version), entry.Name), true
 	}
 	entry, ok = l.builtin.Find(kind, version)
 	return entry, filepath.Join(l.directory, entry.Name), ok

@@ -23,7 +23,8 @@ func (a *console) pluginLockCommand() *cobra.Command {
 		Use:   "lock -config PATH | -manifest DIR",
 		Short: "pin plugin executables: what they are, and what they hash to",
 		Long: "Runs each executable once with -describe, and writes what it says and its checksum.\n\n" +
-			"With -config it takes those of the configuration's plugin_directory, NAME/VERSION/NAME, and writes\n" +
+			"With -config it takes those of the configuration's plugin_directory, NAME/VERSION/NAME, or everything in\n" +
+			"NAME/VERSION where a " + pluginhost.ProgramName + " names an interpreter and a script, and writes\n" +
 			config.LockName + " beside the configuration. With -manifest it takes those of one folder, as the build does for\n" +
 			"the built-in plugins, and writes DIR/" + pluginhost.ManifestName + ".",
 		Args: cobra.NoArgs,
@@ -79,6 +80,7 @@ func (a *console) lockDirectory(ctx context.Context, paths []string) error {
 		if folder := filepath.Base(filepath.Dir(file)); folder != l.Plugins[i].Version {
 			return fmt.Errorf("%s says that it is version %s: put it into a folder of that name", file, l.Plugins[i].Version)
 		}
+		l.Plugins[i].Name = installedName(file)
 	}
 	source, err := config.FormatLock(l)
 	if err != nil {
@@ -94,27 +96,33 @@ func (a *console) lockDirectory(ctx context.Context, paths []string) error {
 	})
 }
 
-// installed lists the executables NAME/VERSION/NAME of a plugin directory, the
-// newest version of each name last: that is the one which an integration gets
-// that asks for none.
+// installed lists the plugins NAME/VERSION of a plugin directory, each by its
+// executable NAME or its file plugin.json, the newest version of each name
+// last: that is the one which an integration gets that asks for none.
 func installed(dir string) ([]string, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*", "*", "*"))
+	folders, err := filepath.Glob(filepath.Join(dir, "*", "*"))
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", dir, err)
 	}
-	version := func(file string) string { return "v" + filepath.Base(filepath.Dir(file)) }
-	files = slices.DeleteFunc(files, func(file string) bool {
-		name := filepath.Base(filepath.Dir(filepath.Dir(file)))
-		return filepath.Base(file) != name || notExecutable(file)
-	})
-	if len(files) == 0 {
-		return nil, fmt.Errorf("there is no executable NAME/VERSION/NAME in %s", dir)
+	var files []string
+	for _, folder := range folders {
+		file := pluginhost.Installed(folder, filepath.Base(filepath.Dir(folder)))
+		if filepath.Base(file) == pluginhost.ProgramName || !notExecutable(file) {
+			files = append(files, file)
+		}
 	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("there is no executable NAME/VERSION/NAME and no NAME/VERSION/%s in %s", pluginhost.ProgramName, dir)
+	}
+	version := func(file string) string { return "v" + filepath.Base(filepath.Dir(file)) }
 	slices.SortStableFunc(files, func(a, b string) int {
-		return cmp.Or(cmp.Compare(filepath.Base(a), filepath.Base(b)), semver.Compare(version(a), version(b)))
+		return cmp.Or(cmp.Compare(installedName(a), installedName(b)), semver.Compare(version(a), version(b)))
 	})
 	return files, nil
 }
+
+// installedName is the NAME of what stands in NAME/VERSION.
+func installedName(file string) string { return filepath.Base(filepath.Dir(filepath.Dir(file))) }
 
 func notExecutable(file string) bool {
 	info, err := os.Stat(file)

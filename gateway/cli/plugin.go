@@ -2,14 +2,12 @@ package cli
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -65,43 +63,50 @@ func (a *console) printEntry(e pluginhost.LockEntry) {
 	}
 }
 
-// describe runs an executable that a person has named, once, and pins it. Its
+// describe runs a plugin that a person has named, once, and pins it. Its
 // environment is empty: it is not trusted yet.
 func describe(ctx context.Context, path string) (pluginhost.LockEntry, error) {
 	ctx, cancel := context.WithTimeout(ctx, adaptTimeout)
 	defer cancel()
-	if !strings.Contains(path, string(filepath.Separator)) {
-		path = "." + string(filepath.Separator) + path
+	program, err := pluginhost.ProgramOf(path)
+	if err != nil {
+		return pluginhost.LockEntry{}, err
 	}
-	cmd := exec.CommandContext(ctx, path, "-describe")
+	cmd := exec.CommandContext(ctx, program.Path, append(slices.Clone(program.Args), "-describe")...)
 	cmd.Env = []string{}
 	out, err := cmd.Output()
 	if err != nil {
-		return pluginhost.LockEntry{}, fmt.Errorf("%s -describe: %w", path, err)
+		return pluginhost.LockEntry{}, fmt.Errorf("%s -describe: %w%s", path, err, lastLine(err))
 	}
 	var info sdk.Info
 	if err := json.Unmarshal(out, &info); err != nil || info.Type == "" {
 		return pluginhost.LockEntry{}, fmt.Errorf("%s is no adapter: -describe printed no description", path)
 	}
-	sum, err := checksum(path)
+	sum, err := program.Digest()
 	if err != nil {
 		return pluginhost.LockEntry{}, err
 	}
+	name := filepath.Base(path)
+	if program.Folder != "" {
+		name = info.Type
+	}
 	return pluginhost.LockEntry{
-		Name: filepath.Base(path), Type: info.Type, Version: info.Version, Contract: pluginhost.ContractVersion,
+		Name: name, Type: info.Type, Version: info.Version, Contract: pluginhost.ContractVersion,
 		SHA256: map[string]string{pluginhost.Platform(): sum}, Info: info,
 	}, nil
 }
 
-func checksum(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
+// lastLine is what a process that failed has said, in a line: interpreters
+// say what is missing.
+func lastLine(err error) string {
+	failed, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		return ""
 	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("read %s: %w", path, err)
+	for line := range strings.Lines(string(failed.Stderr)) {
+		if strings.Contains(line, "Error") {
+			return ": " + clip(strings.TrimSpace(line), 200)
+		}
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return ""
 }
