@@ -138,7 +138,33 @@ func readMembers(raw []byte) (members, error) {
 		return members{}, &sdk.Failure{Code: sdk.Malformed, Message: "the body has no members"}
 	}
 	m.collect("", m.raw, 0)
+	if inner, ok := envelope(m.raw); ok {
+		m.collect("", inner, 1)
+	}
 	return m, nil
+}
+
+// envelope returns what the only member of an object holds, if that is an
+// object: templates put everything into {"event": {…}} or {"alert": {…}}.
+func envelope(object map[string]any) (map[string]any, bool) {
+	if len(object) != 1 {
+		return nil, false
+	}
+	for _, only := range object {
+		inner, ok := only.(map[string]any)
+		return inner, ok
+	}
+	return nil, false
+}
+
+// variables are the plain names of those of Datadog's variables that mean the
+// same wherever a template puts them, such as into an object of metadata.
+// Source: https://docs.datadoghq.com/integrations/webhooks/#variables.
+var variables = map[string]bool{
+	"aggregkey": true, "alertcyclekey": true, "alertid": true, "alertmetric": true, "alertpriority": true, "alertquery": true,
+	"alertscope": true, "alertstatus": true, "alerttitle": true, "alerttransition": true, "alerttype": true,
+	"eventmsg": true, "eventtitle": true, "eventtype": true, "hostname": true, "lastupdated": true, "link": true,
+	"priority": true, "snapshot": true, "tags": true, "textonlymsg": true,
 }
 
 // collect adds an object's members, those of the outer objects first. Where
@@ -152,9 +178,12 @@ func (m *members) collect(prefix string, object map[string]any, depth int) {
 			m.unrendered[prefix+plainName(name)] = unrendered{name, sdk.Line(text)}
 			continue
 		}
-		plain := prefix + plainName(name)
-		if isMissing(m.plain[plain]) {
+		own := plainName(name)
+		if plain := prefix + own; isMissing(m.plain[plain]) {
 			m.plain[plain] = value
+		}
+		if variables[own] && isMissing(m.plain[own]) {
+			m.plain[own] = value
 		}
 	}
 	if depth == maxNesting {

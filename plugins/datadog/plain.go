@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"bellcrank.example/plugins/internal/flat"
@@ -20,18 +21,18 @@ var (
 // isNative reports whether a payload has what only Datadog knows, a link to
 // one of its monitors at least.
 func isNative(raw []byte, m members) bool {
-	for name := range m.raw {
+	inner, _ := envelope(m.raw)
+	return hasNativeName(m.raw) || hasNativeName(inner) || m.has("alertcyclekey", "alerttransition", "aggregkey") || monitorLink.Match(raw)
+}
+
+func hasNativeName(object map[string]any) bool {
+	for name := range object {
 		plain := plainName(name)
-		if nativeNames[plain] {
+		if nativeNames[plain] || slices.ContainsFunc(nativePrefixes, func(p string) bool { return strings.HasPrefix(plain, p) }) {
 			return true
 		}
-		for _, prefix := range nativePrefixes {
-			if strings.HasPrefix(plain, prefix) {
-				return true
-			}
-		}
 	}
-	return monitorLink.Match(raw)
+	return false
 }
 
 // plainEvent makes an event of a template that has a title and little else.
