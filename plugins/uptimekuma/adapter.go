@@ -55,11 +55,12 @@ func (adapter) Adapt(_ context.Context, r sdk.Request) (sdk.Result, error) {
 		return sdk.Result{}, err
 	}
 	n := decode(members)
+	words := sdk.Line(string(n.Msg))
 	switch {
 	case n.monitor() != "":
 		return n.result(), nil
-	case strings.TrimSpace(string(n.Msg)) != "":
-		return sdk.Result{Events: []sdk.Event{message(sdk.Line(string(n.Msg)))}}, nil
+	case words != "":
+		return sdk.Result{Events: []sdk.Event{message(words)}}, nil
 	}
 	return own(members)
 }
@@ -227,12 +228,12 @@ func (n *notification) metadata() map[string]any {
 
 // public is the monitored URL without a password that may be in it.
 func public(raw string) string {
-	u, err := url.Parse(sdk.AbsoluteURL(raw))
+	u, err := url.Parse(strings.TrimSpace(raw))
 	if err != nil {
 		return ""
 	}
 	u.User = nil
-	return u.String()
+	return sdk.AbsoluteURL(u.String())
 }
 
 func instant(s string) time.Time {
