@@ -114,9 +114,16 @@ destination "mattermost" "ops" {
     channel  = "incidents"        # default: the webhook's own
     username = "bellcrank"        # default: the webhook's own
     mentions = ["channel", "sre"] # default: nobody
-    ca       = env("CA_PEM")      # default: the system's authorities
     title    = "${incident.severity}: ${incident.title}"
     text     = incident.description
+
+    # How it is reached; every type but email and log can have these.
+    ca                 = env("CA_PEM")                   # default: the system's authorities
+    client_certificate = env("CLIENT_PEM")               # default: none; or file("client.pem")
+    client_key         = env("CLIENT_KEY")               # with client_certificate
+    proxy_url          = "http://proxy.example.com:3128" # default: none, whatever the environment says
+    connect_timeout    = "5s"                            # default
+    header_timeout     = "10s"                           # default; timeout of the block bounds the whole
   }
 }
 
@@ -133,8 +140,30 @@ destination "webhook" "crm" {
     url             = "https://crm.example.com/hooks/incidents"
     signing_secrets = [env("CRM_WHSEC")]
     headers         = { "X-Env" = "prod" }
-    ca              = env("CA_PEM")
     body            = jsonencode({ text = "${incident.id} ${incident.title}", level = lower(incident.severity) }) # default: the published body
+
+    # An access token; alertmanager and teams can have one as well.
+    oauth2_token_url     = "https://id.example.com/token"
+    oauth2_client_id     = "bellcrank"
+    oauth2_client_secret = env("OAUTH2_SECRET")
+    oauth2_scopes        = ["incidents"]
+    oauth2_parameters    = { audience = "crm" }
+  }
+}
+
+# The two other ways to log in.
+destination "webhook" "wiki" {
+  settings {
+    url          = "https://wiki.example.com/hooks"
+    bearer_token = env("WIKI_TOKEN")
+  }
+}
+
+destination "webhook" "legacy" {
+  settings {
+    url      = "https://legacy.example.com/hooks"
+    username = "bellcrank"
+    password = env("LEGACY_PASSWORD")
   }
 }
 
@@ -156,6 +185,6 @@ route "rest" {
   to = [
     destination.slack.ops, destination.slack.news, destination.discord.ops, destination.mattermost.ops,
     destination.teams.ops, destination.telegram.ops, destination.email.ops, destination.alertmanager.main,
-    destination.webhook.crm, destination.log.audit,
+    destination.webhook.crm, destination.webhook.wiki, destination.webhook.legacy, destination.log.audit,
   ]
 }

@@ -68,7 +68,11 @@ func environment(name string) (string, bool) {
 	case strings.HasSuffix(name, "WHSEC"):
 		return "whsec_" + "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", true
 	case strings.HasSuffix(name, "PEM"):
-		return authority(), true
+		cert, _ := identity()
+		return cert, true
+	case strings.HasSuffix(name, "CLIENT_KEY"):
+		_, private := identity()
+		return private, true
 	case strings.HasSuffix(name, "URL"):
 		return "https://example.com/" + strings.ToLower(name), true
 	}

@@ -17,19 +17,25 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"bellcrank.example/core/destination"
+	"bellcrank.example/core/destination/transport"
 	"bellcrank.example/core/destination/vendor"
 	"bellcrank.example/sdk"
 )
 
-// authority is a certificate that somebody may be told to trust.
-var authority = sync.OnceValue(func() string {
+// identity is a certificate that somebody may be told to trust, and its key.
+var identity = sync.OnceValues(func() (cert, private string) {
 	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
-	cert := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true}
-	der, err := x509.CreateCertificate(rand.Reader, cert, cert, key.Public(), key)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		panic(err)
 	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
 })
 
 // section returns the part of the page on destinations that is about a type.
@@ -62,12 +68,9 @@ func TestEveryDestinationTypeIsInTheExampleAndTheReference(t *testing.T) {
 			written(b.Body, b.Labels[0], have)
 		}
 	}
-	shared := section(t, string(page), "Texts")
-	for _, s := range sdk.SettingsOf[vendor.Common]() {
-		for _, kind := range destination.Types() {
-			have[kind.Name+".settings."+s.Name] = have["mattermost.settings."+s.Name] // once is enough
-		}
-	}
+	shared := section(t, string(page), "Texts") + section(t, string(page), "Connection") + section(t, string(page), "Login")
+	once(have, "mattermost", sdk.SettingsOf[vendor.Common]())
+	once(have, "webhook", sdk.SettingsOf[transport.Login]())
 	for _, kind := range destination.Types() {
 		part := section(t, string(page), kind.Name) + shared
 		for _, s := range kind.Settings {
@@ -77,6 +80,16 @@ func TestEveryDestinationTypeIsInTheExampleAndTheReference(t *testing.T) {
 			if !regexp.MustCompile("(?m)^\\|.*`" + s.Name + "`.*\\|").MatchString(part) {
 				t.Errorf("setting %s of %s isn't in docs/destinations.md", s.Name, kind.Name)
 			}
+		}
+	}
+}
+
+// once lets it do that one type has settings which several have.
+func once(have map[string]bool, there string, settings []sdk.Setting) {
+	for _, s := range settings {
+		for _, kind := range destination.Types() {
+			name := kind.Name + ".settings." + s.Name
+			have[name] = have[name] || have[there+".settings."+s.Name]
 		}
 	}
 }

@@ -30,6 +30,7 @@ type Settings struct {
 	Labels        map[string]string `json:"labels" doc:"Labels of every alert; above those of incidents."`
 	Authorization string            `json:"authorization" secret:"true" doc:"The Authorization header, if one is wanted."`
 	vendor.Common
+	transport.Login
 }
 
 // Sender posts to one Alertmanager.
@@ -48,6 +49,9 @@ func New(cfg core.SenderConfig) (*Sender, error) {
 func (s Settings) Check() error {
 	if !httpguts.ValidHeaderFieldValue(s.Authorization) {
 		return errors.New("authorization has characters that a header can't carry")
+	}
+	if s.Authorization != "" && s.Any() {
+		return errors.New("authorization can't be set beside another way to log in")
 	}
 	return transport.CheckURL(s.URL)
 }

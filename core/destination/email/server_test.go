@@ -2,20 +2,16 @@ package email
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"bellcrank.example/core/destination/destinationtest"
 )
 
 // postOffice is an SMTP server on this machine.
@@ -38,7 +34,8 @@ type postOffice struct {
 func (p *postOffice) open(t *testing.T) *postOffice {
 	t.Helper()
 	p.t = t
-	p.cert, p.ca = certificate(t)
+	pair := destinationtest.NewPair(t, time.Now().Add(time.Hour))
+	p.cert, p.ca = pair.TLS, pair.Certificate
 	var err error
 	if p.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
@@ -54,24 +51,6 @@ func (p *postOffice) open(t *testing.T) *postOffice {
 	})
 	t.Cleanup(func() { p.listener.Close(); p.conns.Wait() })
 	return p
-}
-
-func certificate(t *testing.T) (tls.Certificate, string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert := &x509.Certificate{
-		SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, cert, cert, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
-		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
 func (p *postOffice) note(line string) {

@@ -19,6 +19,7 @@ import (
 type Settings struct {
 	URL string `json:"url" required:"true" secret:"true" doc:"The URL of a workflow that begins with \"When a Teams webhook request is received\"."`
 	vendor.Common
+	transport.Login
 }
 
 // Sender posts to one workflow.

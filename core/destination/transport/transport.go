@@ -10,8 +10,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +21,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"golang.org/x/oauth2"
 
 	"bellcrank.example/core"
 )
@@ -41,7 +41,8 @@ const (
 // system's authorities and dials public addresses.
 type Config struct {
 	AllowedCIDRs []netip.Prefix // networks that aren't public and may be dialled all the same
-	CA           string         // PEM certificates of the authorities to trust instead of the system's
+	Connection   Connection
+	Login        Login
 	// Patience is how long the rest of an answer is waited for once its status
 	// is known; 200 ms if zero. A type whose answers say in the body how it
 	// went waits longer than one for which it only informs people.
@@ -50,42 +51,37 @@ type Config struct {
 
 // Client exchanges requests for answers. It keeps connections.
 type Client struct {
-	http     *http.Client
-	patience time.Duration
+	http          *http.Client
+	authorization string  // of every request, unless it is empty
+	tokens        *tokens // nil without OAuth 2
+	patience      time.Duration
 }
 
-// New checks the configuration. It dials nothing.
+// New checks the configuration. It dials nothing. An error begins with the name
+// of the setting that is wrong, and repeats no secret.
 func New(cfg Config) (*Client, error) {
-	secure := &tls.Config{MinVersion: tls.VersionTLS12}
-	if cfg.CA != "" {
-		secure.RootCAs = x509.NewCertPool()
-		if !secure.RootCAs.AppendCertsFromPEM([]byte(cfg.CA)) {
-			return nil, errors.New("ca holds no PEM certificate")
-		}
+	if err := cfg.Login.check(); err != nil {
+		return nil, err
+	}
+	transport, err := cfg.Connection.transport(newGuard(cfg.AllowedCIDRs))
+	if err != nil {
+		return nil, err
 	}
 	return &Client{
-		http: &http.Client{
-			Transport: &http.Transport{
-				DialContext:            NewDialer(cfg.AllowedCIDRs).DialContext,
-				TLSClientConfig:        secure,
-				TLSHandshakeTimeout:    connectTimeout,
-				ResponseHeaderTimeout:  headerTimeout,
-				ForceAttemptHTTP2:      true,
-				DisableCompression:     true,
-				MaxResponseHeaderBytes: maxHeader,
-				MaxIdleConnsPerHost:    idleConns,
-				IdleConnTimeout:        idleTimeout,
-			},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		patience: cmp.Or(cfg.Patience, 200*time.Millisecond),
+		http:          &http.Client{Transport: transport, CheckRedirect: stay},
+		authorization: cfg.Login.fixed(),
+		tokens:        newTokens(cfg.Login, transport),
+		patience:      cmp.Or(cfg.Patience, 200*time.Millisecond),
 	}, nil
 }
+
+// stay follows no redirect.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // NewDialer returns a dialer that refuses addresses which are neither public
 // nor allowed.
 func NewDialer(allowed []netip.Prefix) *net.Dialer {
-	return &net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second, Control: newGuard(allowed).control}
+	return newGuard(allowed).dialer()
 }
 
 // Reply is an answer with as much of its body as was read: 16 KiB at most.
@@ -128,11 +124,56 @@ func (c *Client) Send(ctx context.Context, method, url string, header http.Heade
 	return c.Do(request)
 }
 
-// Do sends the request once. Errors don't repeat its URL, which may carry a
-// secret.
+// Do sends the request once, or twice if an access token was refused that had
+// been good before. Errors don't repeat its URL, which may carry a secret.
 func (c *Client) Do(request *http.Request) Reply {
+	token, kept, err := c.authorize(request, nil)
+	if err != nil {
+		return Reply{Answer: core.Answer{Sent: sent(request), Err: err}}
+	}
+	reply := c.once(request)
+	if !kept || reply.Status != http.StatusUnauthorized {
+		return reply
+	}
+	again := request.Clone(request.Context())
+	if request.GetBody != nil {
+		again.Body, _ = request.GetBody() // of what is in memory: it can't fail
+	}
+	if _, _, err := c.authorize(again, token); err != nil {
+		reply.Err = err
+		return reply
+	}
+	return c.once(again)
+}
+
+// Authorize adds to a request what proves who we are, as Do does.
+func (c *Client) Authorize(request *http.Request) error {
+	_, _, err := c.authorize(request, nil)
+	return err
+}
+
+// authorize returns the access token that it used, if it is by one, and whether
+// that was an old one.
+func (c *Client) authorize(request *http.Request, refused *oauth2.Token) (token *oauth2.Token, kept bool, err error) {
+	if c.authorization != "" {
+		request.Header.Set("Authorization", c.authorization)
+	}
+	if c.tokens == nil {
+		return nil, false, nil
+	}
+	if token, kept, err = c.tokens.get(request.Context(), refused); err == nil {
+		token.SetAuthHeader(request)
+	}
+	return token, kept, err
+}
+
+func sent(request *http.Request) core.Sent {
+	return core.Sent{Method: request.Method, URL: request.URL.Scheme + "://" + request.URL.Host, Header: shown(request.Header)}
+}
+
+func (c *Client) once(request *http.Request) Reply {
 	var reply Reply
-	reply.Sent = core.Sent{Method: request.Method, URL: request.URL.Scheme + "://" + request.URL.Host, Header: shown(request.Header)}
+	reply.Sent = sent(request)
 	request = request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) { reply.Address = Peer(info.Conn) },
 	}))

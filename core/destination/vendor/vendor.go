@@ -15,7 +15,7 @@ import (
 
 // Common are the settings that all have, for embedding in a type's own.
 type Common struct {
-	CA string `json:"ca" doc:"PEM certificates of the authorities to trust instead of the system's."`
+	transport.Connection
 	wording.Texts
 }
 
@@ -46,8 +46,12 @@ func New[S Settings](kind string, cfg core.SenderConfig) (Sender[S], error) {
 	if err != nil {
 		return Sender[S]{}, fmt.Errorf("%s settings: %w", kind, err)
 	}
+	var login transport.Login
+	if s, ok := any(settings).(interface{ Credentials() transport.Login }); ok {
+		login = s.Credentials()
+	}
 	client, err := transport.New(transport.Config{
-		AllowedCIDRs: cfg.AllowedCIDRs, CA: settings.common().CA, Patience: patience,
+		AllowedCIDRs: cfg.AllowedCIDRs, Connection: settings.common().Connection, Login: login, Patience: patience,
 	})
 	if err := cmp.Or(settings.Check(), err); err != nil {
 		return Sender[S]{}, err

@@ -8,6 +8,7 @@ package webhook
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -26,8 +27,9 @@ type Settings struct {
 	URL            string            `json:"url" required:"true" secret:"true" doc:"Where changes are posted: an absolute http or https URL."`
 	SigningSecrets []string          `json:"signing_secrets" secret:"true" doc:"Standard Webhooks secrets (whsec_, or whsk_ for ed25519); each signs, so that they can be rotated."`
 	Headers        map[string]string `json:"headers" secret:"true" doc:"Further request headers, such as Authorization."`
-	CA             string            `json:"ca" doc:"PEM certificates of the authorities to trust instead of the system's."`
 	Body           string            `json:"body" type:"template" doc:"What is posted instead of the published body; sent as application/json if it is JSON, else as text/plain."`
+	transport.Connection
+	transport.Login
 }
 
 // Config holds what a Sender needs.
@@ -59,7 +61,12 @@ func New(cfg Config) (*Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := transport.New(transport.Config{AllowedCIDRs: cfg.AllowedCIDRs, CA: settings.CA})
+	if header.Get("Authorization") != "" && settings.Any() {
+		return nil, errors.New("headers: Authorization can't be set beside another way to log in")
+	}
+	client, err := transport.New(transport.Config{
+		AllowedCIDRs: cfg.AllowedCIDRs, Connection: settings.Connection, Login: settings.Login,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +108,7 @@ func newHeader(extra map[string]string) (http.Header, error) {
 
 // Send posts the message once.
 func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
-	request, err := s.Request(ctx, m)
+	request, err := s.request(ctx, m)
 	if err != nil {
 		return core.Answer{Err: err}
 	}
@@ -119,6 +126,14 @@ func (s *Sender) body(m core.Message) (body []byte, own bool, err error) {
 
 // Request returns the request that Send would make.
 func (s *Sender) Request(ctx context.Context, m core.Message) (*http.Request, error) {
+	request, err := s.request(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return request, s.client.Authorize(request)
+}
+
+func (s *Sender) request(ctx context.Context, m core.Message) (*http.Request, error) {
 	body, own, err := s.body(m)
 	if err != nil {
 		return nil, fmt.Errorf("render body: %w", err)

@@ -3,21 +3,15 @@ package webhook
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -31,6 +25,8 @@ import (
 	"go.uber.org/goleak"
 
 	"bellcrank.example/core"
+	"bellcrank.example/core/destination/destinationtest"
+	"bellcrank.example/core/destination/transport"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -225,7 +221,7 @@ func TestSettingsThatCannotWorkAreRefused(t *testing.T) {
 		"line break in value": {URL: "https://example.com", Headers: map[string]string{"X-A": "b\r\nX-Evil: 1"}},
 		"line break in name":  {URL: "https://example.com", Headers: map[string]string{"X-A\r\nX-Evil": "b"}},
 		"header of our own":   {URL: "https://example.com", Headers: map[string]string{"webhook-ID": "b"}},
-		"ca without PEM":      {URL: "https://example.com", CA: "trust me"},
+		"ca without PEM":      {URL: "https://example.com", Connection: transport.Connection{CA: "trust me"}},
 	}
 	for name, settings := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -412,25 +408,6 @@ func TestPrivateAddressesAreRefused(t *testing.T) {
 	}
 }
 
-// certificate returns one for 127.0.0.1 that signs itself, and its PEM.
-func certificate(t *testing.T, notAfter time.Time) (tls.Certificate, string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "receiver"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: notAfter.Add(-48 * time.Hour), NotAfter: notAfter, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, string(text)
-}
-
 func TestTLSIsVerified(t *testing.T) {
 	tests := map[string]struct {
 		expires time.Duration
@@ -445,15 +422,15 @@ func TestTLSIsVerified(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			cert, text := certificate(t, time.Now().Add(tt.expires))
+			pair := destinationtest.NewPair(t, time.Now().Add(tt.expires))
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 			server.Config.ErrorLog = log.New(io.Discard, "", 0)
-			server.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS10, MaxVersion: tt.version}
+			server.TLS = &tls.Config{Certificates: []tls.Certificate{pair.TLS}, MinVersion: tls.VersionTLS10, MaxVersion: tt.version}
 			server.StartTLS()
 			defer server.Close()
 			settings := Settings{URL: server.URL}
 			if tt.trusted {
-				settings.CA = text
+				settings.CA = pair.Certificate
 			}
 			a := send(t, newSender(t, settings))
 			if a.Status != tt.status {

@@ -30,6 +30,46 @@ destination "log" "a" {
 destination "log" "b" {
   url = "x" # error 3: Unsupported argument
 }
+destination "webhook" "c" {
+  settings {
+    url          = "https://c.example.com"
+    bearer_token = env("KEY_DEPLOYS") # error 20: bearer_token can't be used with another way to log in
+    username     = "me"
+  }
+}
+destination "webhook" "d" {
+  settings {
+    url                = "https://d.example.com"
+    client_certificate = "none" # error 26: client_certificate needs client_key
+  }
+}
+destination "teams" "e" {
+  settings {
+    url       = "https://e.example.com"
+    proxy_url = "socks5://proxy.example.com" # error 17: proxy_url must be an absolute http or https URL
+  }
+}
+destination "alertmanager" "f" {
+  settings {
+    url              = "https://f.example.com"
+    oauth2_client_id = "me"
+    oauth2_token_url = "id.example.com/token" # error 24: oauth2_token_url must be an absolute http or https URL
+  }
+}
+destination "slack" "g" {
+  settings {
+    url            = "https://g.example.com"
+    header_timeout = "1m" # error 22: header_timeout must be a time such as "10s", 15s at most
+  }
+}
+destination "webhook" "h" {
+  settings {
+    url      = "https://h.example.com"
+    username = "me"
+    password = "secret" # warning 16: Secret in the file
+    headers  = { Authorization = "x" } # error 16: Authorization can't be set beside another way to log in
+  }
+}
 route "rest" {
   to = [destination.log.a, destination.log.b]
 }
