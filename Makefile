@@ -16,7 +16,7 @@ FUZZTIME ?= 30s
 # Everything but the race detector builds without cgo.
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test race test-lifecycle test-alertmanager test-node test-root isolation bench fuzz lint check generate clean
+.PHONY: help build run test race test-lifecycle test-alertmanager test-node test-python test-root isolation bench fuzz lint check generate clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ test-alertmanager: ## run the tests with a real Alertmanager in front (needs pro
 test-node: ## run the tests of the example adapter in Node (needs node and npm)
 	cd examples/adapter-node && npm ci --ignore-scripts --no-audit --no-fund
 	$(GO) test -count=1 -tags node -run '^TestNode' ./gateway
+
+test-python: ## run the tests of the example adapter in Python (needs python3-grpcio)
+	$(GO) test -count=1 -tags python -run '^TestPython' ./gateway
 
 test-root: ## run the sandbox's tests as an ordinary user (needs root, to become one)
 	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; chmod 755 "$$dir"; \
