@@ -37,6 +37,8 @@ const anything = "everything"
 // in "/*" stands for the folders below it, the longest name wins. What isn't
 // here is refused.
 var rooms = map[string][]string{
+	".": {},
+
 	"sdk":                 {},
 	"sdk/proto/*":         {},
 	"sdk/internal/wire":   {"sdk", "sdk/internal/wire/*", "grpc"},
@@ -77,6 +79,7 @@ var rooms = map[string][]string{
 	"gateway/admin":       {"core", "core/*", "sdk", "gateway/server", "fiber"},
 	"gateway/dashboard":   {"core", "core/*", "sdk", "gateway/server", "fiber"},
 	"gateway/config":      {"core", "core/*", "sdk", "sdk/expr", "hcl"},
+	"gateway/scaffold":    {".", "sdk"},
 	"gateway/app":         {anything},
 	"gateway/gatewaytest": {},
 	"gateway/cli":         {anything},

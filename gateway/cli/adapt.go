@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -59,6 +60,20 @@ func (f *adaptFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.method, "method", http.MethodPost, "its method")
 	cmd.Flags().StringVar(&f.path, "path", "", "what follows the routing key in its path")
 	cmd.Flags().StringVar(&f.query, "query", "", "its query string")
+}
+
+// recorded takes over what a recorded request has, unless a flag says
+// otherwise.
+func (f *adaptFlags) recorded(r sdk.Request) {
+	for name, values := range r.Header {
+		for _, value := range values {
+			f.headers = append([]string{name + ": " + value}, f.headers...)
+		}
+	}
+	if f.method == http.MethodPost {
+		f.method = r.Method
+	}
+	f.path, f.query = cmp.Or(f.path, r.Path), cmp.Or(f.query, r.Query.Encode())
 }
 
 func (a *console) adapt(ctx context.Context, ref, file string, f adaptFlags) error {

@@ -13,37 +13,59 @@ import (
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/pluginhost"
+	"bellcrank.example/sdk"
 	"bellcrank.example/sdk/sdktest"
 )
 
 // kitCommands are for those who write plugins. They run executables that a
 // person names, pinned or not, and need no server.
 func (a *console) kitCommands() []*cobra.Command {
-	return []*cobra.Command{a.pluginRunCommand(), a.pluginTestCommand(), a.pluginVerifyCommand()}
+	return []*cobra.Command{a.pluginNewCommand(), a.pluginRunCommand(), a.pluginTestCommand(), a.pluginVerifyCommand()}
 }
 
 func (a *console) pluginRunCommand() *cobra.Command {
-	f, file, settings := adaptFlags{}, "", ""
+	f, body := adaptFlags{}, runBody{}
 	cmd := &cobra.Command{
-		Use:   "run FILE -file BODY",
+		Use:   "run FILE -file BODY | -case FOLDER",
 		Short: "run a plugin executable on one body, and show the events that it makes",
 		Long: "Runs the executable as the gateway would, pinned or not, asks it once, and ends it. -file - is standard\n" +
-			"input. What the plugin logs goes to standard error. Exits with 3 if the plugin can't read the body, with\n" +
+			"input; -case takes the request of a recorded case, with its headers. What the plugin logs goes to standard error. Exits with 3 if the plugin can't read the body, with\n" +
 			"1 if it fails.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.pluginRun(cmd.Context(), args[0], file, settings, f)
+			return a.pluginRun(cmd.Context(), args[0], body, f)
 		},
 	}
-	cmd.Flags().StringVar(&file, "file", "", "the body")
-	cmd.Flags().StringVar(&settings, "settings", "{}", "settings of the integration, as JSON")
+	cmd.Flags().StringVar(&body.file, "file", "", "the body")
+	cmd.Flags().StringVar(&body.folder, "case", "", "folder with a request.json")
+	cmd.Flags().StringVar(&body.settings, "settings", "", "settings of the integration, as JSON")
 	f.register(cmd)
-	_ = cmd.MarkFlagRequired("file") // the flag is there
+	cmd.MarkFlagsOneRequired("file", "case")
+	cmd.MarkFlagsMutuallyExclusive("file", "case")
 	return cmd
 }
 
-func (a *console) pluginRun(ctx context.Context, path, file, settings string, f adaptFlags) error {
+// runBody says where the request of `plugin run` comes from.
+type runBody struct{ file, folder, settings string }
+
+// request is the request without its integration. What the command line says
+// about it goes above what was recorded.
+func (b runBody) request(a *console, f *adaptFlags) (r sdk.Request, err error) {
+	if b.folder == "" {
+		r.Body, err = a.readFile(b.file)
+	} else if r, err = sdktest.ReadRequest(filepath.Join(b.folder, "request.json")); err == nil {
+		f.recorded(r)
+	}
+	r.Settings = []byte(cmp.Or(b.settings, string(r.Settings), "{}"))
+	return r, err
+}
+
+func (a *console) pluginRun(ctx context.Context, path string, body runBody, f adaptFlags) error {
 	entry, err := describe(ctx, path)
+	if err != nil {
+		return err
+	}
+	given, err := body.request(a, &f)
 	if err != nil {
 		return err
 	}
@@ -52,7 +74,7 @@ func (a *console) pluginRun(ctx context.Context, path, file, settings string, f 
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	in := &core.Integration{
-		Tenant: core.DefaultTenant, Type: entry.Type, Name: "run", Plugin: entry.Name, Info: entry.Info, Settings: []byte(settings),
+		Tenant: core.DefaultTenant, Type: entry.Type, Name: "run", Plugin: entry.Name, Info: entry.Info, Settings: given.Settings,
 	}
 	spec := pluginhost.Spec{
 		Name: entry.Name, Type: entry.Type, Version: entry.Version, Path: absolute,
@@ -63,9 +85,7 @@ func (a *console) pluginRun(ctx context.Context, path, file, settings string, f 
 	if err != nil {
 		return err
 	}
-	if request.Body, err = a.readFile(file); err != nil {
-		return err
-	}
+	request.Body = given.Body
 	result, err := callOnce(ctx, spec, request)
 	return a.printAdapted(adaptedOf(in, result, err))
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -63,18 +64,28 @@ func loadCases(t runner, folder string) []testCase {
 
 func loadRequest(t runner, file string) sdk.Request {
 	t.Helper()
-	content, err := os.ReadFile(file)
+	r, err := ReadRequest(file)
 	if err != nil {
 		t.Fatalf("%v", err)
+	}
+	r.Integration = "test/case"
+	return r
+}
+
+// ReadRequest reads the request.json of a case.
+func ReadRequest(file string) (sdk.Request, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return sdk.Request{}, err
 	}
 	var f requestFile
 	d := json.NewDecoder(bytes.NewReader(content))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&f); err != nil {
-		t.Fatalf("%s: %v", file, err)
+		return sdk.Request{}, fmt.Errorf("%s: %w", file, err)
 	}
 	r := newRequest(f.Method, f.Body)
-	r.Path, r.Integration, r.Settings = f.Path, "test/case", f.Settings
+	r.Path, r.Settings = f.Path, f.Settings
 	if !f.ReceivedAt.IsZero() {
 		r.ReceivedAt = f.ReceivedAt
 	}
@@ -82,14 +93,14 @@ func loadRequest(t runner, file string) sdk.Request {
 		r.Header.Set(name, value)
 	}
 	if r.Query, err = url.ParseQuery(f.Query); err != nil {
-		t.Fatalf("%s: query: %v", file, err)
+		return sdk.Request{}, fmt.Errorf("%s: query: %w", file, err)
 	}
 	if f.BodyBase64 != "" {
 		if r.Body, err = base64.StdEncoding.DecodeString(f.BodyBase64); err != nil {
-			t.Fatalf("%s: body_base64: %v", file, err)
+			return sdk.Request{}, fmt.Errorf("%s: body_base64: %w", file, err)
 		}
 	}
-	return r
+	return r, nil
 }
 
 func sampleRequests(info sdk.Info) []sdk.Request {
