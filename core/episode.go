@@ -13,11 +13,14 @@ const aliasWindow = 10 * time.Second
 // tells whether the event is of the newest episode, and whether that is over.
 func (f *folding) trigger(c *Change, e *Event) {
 	slot := f.slot(c, KeySlot, e.Key)
-	if twin := f.retried(c, e); twin != nil {
-		f.repeat(c, e, twin, true)
+	if twin := f.retried(c, e); twin != nil && !(c.Again && slot.knows(c.mark(e))) {
+		f.twin(c, e, twin)
 		return
 	}
 	at, known := slot.remember(c.mark(e))
+	if c.Again && at < 0 {
+		return // too long ago to be told from what is new
+	}
 	ep := slot.episode()
 	open, last := f.Incidents[slot.Open], f.Incidents[slot.Last]
 	newest, current := at == ep.newest, at >= ep.start
@@ -66,6 +69,15 @@ func (f *folding) retried(c *Change, e *Event) *Incident {
 	return twin
 }
 
+// twin counts a retry of what opened an incident, once.
+func (f *folding) twin(c *Change, e *Event, in *Incident) {
+	if c.Again {
+		f.note(c, e, in, EffectNone)
+		return
+	}
+	f.repeat(c, e, in, true)
+}
+
 // repeat counts. Only a higher severity is news: a summary with a value in it
 // would otherwise page for ever.
 func (f *folding) repeat(c *Change, e *Event, in *Incident, newest bool) {
@@ -90,7 +102,7 @@ func (f *folding) again(c *Change, e *Event, slot *Slot, at int) {
 	ep := slot.episode()
 	in := f.Incidents[cmp.Or(slot.Open, slot.Last)]
 	if in == nil {
-		f.entry(c, e, 0, EffectNone)
+		f.orphan(c, e, EffectNone)
 		return
 	}
 	if at == ep.newest {
@@ -205,6 +217,9 @@ func (f *folding) identify(c *Change, e *Event, in *Incident, slot *Slot) {
 func (f *folding) acknowledge(c *Change, e *Event) {
 	slot := f.slot(c, KeySlot, e.Key)
 	at, known := slot.remember(c.mark(e))
+	if c.Again && at < 0 {
+		return
+	}
 	if at == len(slot.Marks)-1 {
 		slot.take(c, e)
 	}
@@ -237,6 +252,9 @@ func (f *folding) resolve(c *Change, e *Event) {
 	slot := f.slot(c, KeySlot, e.Key)
 	before := slot.episode()
 	at, known := slot.remember(c.mark(e))
+	if c.Again && at < 0 {
+		return
+	}
 	if at == len(slot.Marks)-1 {
 		slot.take(c, e) // also without an incident: a later trigger may have been said earlier
 	}
@@ -286,5 +304,12 @@ func (f *folding) noteOrphan(c *Change, e *Event, slot *Slot) {
 		f.note(c, e, last, EffectNone)
 		return
 	}
-	f.entry(c, e, 0, EffectOrphan)
+	f.orphan(c, e, EffectOrphan)
+}
+
+// orphan records what belongs to no incident, once.
+func (f *folding) orphan(c *Change, e *Event, effect Effect) {
+	if !c.Again {
+		f.entry(c, e, 0, effect)
+	}
 }

@@ -30,6 +30,7 @@ type Change struct {
 	Failure      Code   // not empty: raise or join the fallback incident
 	Detail       string // what failed, for that incident's description
 	Last         bool   // no more events of this request follow: it leaves the fallback incident
+	Again        bool   // the request was applied before: what is known of it counts no second time
 }
 
 // Refs lists the slots that folding the change needs.
@@ -92,6 +93,7 @@ type folding struct {
 	now    time.Time
 	out    *Folded
 	seen   map[ID]bool // incidents that are in out.Created or out.Changed
+	quiet  bool        // nobody shall hear of what is folded now
 }
 
 // apply folds what a person did; or one request's events, then settles what it has to do with a
@@ -101,6 +103,8 @@ func (f *folding) apply(c *Change) {
 		f.act(c.Act)
 		return
 	}
+	f.quiet = c.Request.Quiet
+	defer func() { f.quiet = false }()
 	for i := range c.Events {
 		switch e := &c.Events[i]; e.Action {
 		case sdk.Trigger:
@@ -138,7 +142,9 @@ func (f *folding) note(c *Change, e *Event, in *Incident, effect Effect) {
 	if in.Fallback == "" {
 		in.AutoResolve = c.AutoResolve.For(in.Severity)
 	}
-	f.entry(c, e, in.ID, effect)
+	if !c.Again || effect != EffectNone { // else the timeline has it already
+		f.entry(c, e, in.ID, effect)
+	}
 	f.touch(c, in)
 }
 

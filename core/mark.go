@@ -62,6 +62,13 @@ func (s *Slot) remember(m Mark) (at int, known bool) {
 	return at, false
 }
 
+// knows reports whether a mark is there already.
+func (s *Slot) knows(m Mark) bool {
+	return slices.ContainsFunc(s.Marks, func(old Mark) bool {
+		return old.Request == m.Request && old.Index == m.Index && old.Op == m.Op
+	})
+}
+
 // forget shortens the marks by the oldest, without changing what they say of
 // the newest episode.
 func (s *Slot) forget() {

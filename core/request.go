@@ -57,6 +57,7 @@ type Request struct {
 	Fallback    ID        // the fallback incident that stands for it while nobody can read it
 	FallbackOf  Code      // what that incident was raised for
 	Duplicates  int       // repeats that were recognised
+	Quiet       bool      // what comes of it is delivered to nobody: it was replayed so
 }
 
 // DeliveryKey recognises a repeated delivery. Both hashes are the first 16

@@ -15,9 +15,8 @@ type Submission struct {
 	// it must be open with From of its events applied.
 	Insert bool
 	From   int
-	// Replay claims a request that was set aside or ignored, instead of an
-	// open one: nothing of it was applied.
-	Replay bool
+	// Replay claims a request that has come to this end, instead of an open one.
+	Replay RequestState
 }
 
 // ErrNotClaimed says that a request isn't open any more, or that somebody else

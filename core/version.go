@@ -20,6 +20,11 @@ func (f *folding) versionBy(in *Incident, kind Kind, author, note string) {
 	case kind == ResolvedKind:
 		in.Held = Hold{}
 		f.leave(in)
+		if f.quiet {
+			hear, why.Held = nil, unheard
+		}
+	case f.quiet:
+		hear, why.Held = nil, unheard
 	case f.holdBack(in):
 		hear, why.Held = nil, in.heldBy()
 	default:
@@ -37,6 +42,10 @@ func (f *folding) versionBy(in *Incident, kind Kind, author, note string) {
 		Generation: f.routes.Generation(), Snapshot: in.Clone(), Why: why,
 	})
 }
+
+// unheard is why a version is owed to nobody: whoever replayed the request
+// wanted it so. Those who are matched by a later one hear of it as an opening.
+const unheard = "replayed without deliveries"
 
 // hear adds who is matched now to those who hear of the incident.
 func (f *folding) hear(in *Incident, why *Why) []string {

@@ -70,6 +70,42 @@ integration "chaos" "swapped" {
 	}
 	t.Logf("%d requests over ten swaps", sent)
 	s.differs("chaos", "2.0.0", `events[0].labels.version`, `"1.0.0"`, `"2.0.0"`)
+	s.replaysBy("2.0.0")
+}
+
+// replaysBy has a version that doesn't serve read everything again, twice, and
+// checks that it counts nothing twice.
+func (s *chaosStack) replaysBy(version string) {
+	s.t.Helper()
+	before := all[incident](s.stack, "incidents")
+	replay := func(more ...string) string {
+		return s.cli(append([]string{"inbox", "replay", "-integration", "chaos/swapped", "-state", "done", "-version", version}, more...)...)
+	}
+	if out := replay("-dry-run"); !strings.Contains(out, "would be done  by chaos "+version) {
+		s.t.Errorf("dry run says %s", out)
+	}
+	for range 2 {
+		if out := replay(); !strings.Contains(out, ", 0 not applied") {
+			s.t.Errorf("replay says %s", out)
+		}
+	}
+	var list struct {
+		Requests []struct {
+			Adapter string `json:"adapter"`
+		} `json:"requests"`
+	}
+	s.get("/v1/requests?integration=chaos/swapped", &list)
+	for _, r := range list.Requests {
+		if r.Adapter != "chaos "+version {
+			s.t.Errorf("%q has read it, want version %s", r.Adapter, version)
+		}
+	}
+	if after := all[incident](s.stack, "incidents"); !slices.Equal(before, after) {
+		s.t.Errorf("incidents %+v, before %+v", after, before)
+	}
+	if out := s.cli("plugin", "list"); !strings.Contains(out, "chaos@"+version) {
+		s.t.Errorf("nobody sees the version that was asked for:\n%s", out)
+	}
 }
 
 // differs checks what plugin diff says of two versions that aren't the same.

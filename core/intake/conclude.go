@@ -30,7 +30,7 @@ func (in *Intake) conclude(integration *core.Integration, r *core.Request, a ans
 	case a.err == nil:
 		return in.applied(integration, r, a.result, w)
 	case errors.As(a.err, &failure) && failure.RequestFault():
-		return refused(integration, r, failure, w)
+		return in.refused(integration, r, failure, w)
 	case errors.As(a.err, &unconfirmed):
 		return in.unconfirmed(integration, r, unconfirmed)
 	case errors.As(a.err, &fault):
@@ -49,17 +49,17 @@ func (in *Intake) applied(integration *core.Integration, r *core.Request, result
 		})
 	}
 	if len(result.Events) > integration.Limits.Events {
-		return refused(integration, r, &sdk.Failure{
+		return in.refused(integration, r, &sdk.Failure{
 			Code:    sdk.TooLarge,
 			Message: fmt.Sprintf("%d events in one request, the limit is %d", len(result.Events), integration.Limits.Events),
 		}, w)
 	}
 	result, err := core.CheckTemplates(integration, result)
 	if failure, ok := errors.AsType[*sdk.Failure](err); ok {
-		return refused(integration, r, failure, w)
+		return in.refused(integration, r, failure, w)
 	}
 	r.State, r.Code, r.Reason = core.RequestDone, "", ""
-	r.Adapter, r.AdapterHash = integration.Info.Type+" "+integration.Info.Version, integration.AdapterHash
+	r.Adapter, r.AdapterHash = in.reads(integration)
 	r.Notes = result.Notes
 	r.Rejected = nil
 	for _, rejection := range result.Rejected {
@@ -81,6 +81,15 @@ func (in *Intake) applied(integration *core.Integration, r *core.Request, result
 	return c
 }
 
+// reads names the adapter that serves an integration, and its file's hash.
+func (in *Intake) reads(integration *core.Integration) (adapter, hash string) {
+	version, hash := in.cfg.Adapters.Serves(integration.Plugin)
+	if hash == "" {
+		version, hash = integration.Info.Version, integration.AdapterHash
+	}
+	return integration.Info.Type + " " + version, hash
+}
+
 func rejectionLine(r sdk.Rejection) string {
 	if r.Path == "" {
 		return fmt.Sprintf("element %d: %s", r.Index, r.Reason)
@@ -91,8 +100,8 @@ func rejectionLine(r sdk.Rejection) string {
 // refused is the change of a request that its adapter can't read. A person who
 // waits is told; a vendor's system can't mend it, so a fallback incident tells
 // somebody who can.
-func refused(integration *core.Integration, r *core.Request, f *sdk.Failure, w where) core.Change {
-	r.Adapter, r.AdapterHash = integration.Info.Type+" "+integration.Info.Version, integration.AdapterHash
+func (in *Intake) refused(integration *core.Integration, r *core.Request, f *sdk.Failure, w where) core.Change {
+	r.Adapter, r.AdapterHash = in.reads(integration)
 	r.Reason = f.Message
 	if f.Path != "" {
 		r.Reason = f.Path + ": " + f.Message

@@ -26,6 +26,9 @@ type Adapters interface {
 	Adapt(ctx context.Context, plugin string, r sdk.Request) (sdk.Result, error)
 	// Ready reports whether a call has a chance.
 	Ready(plugin string) bool
+	// Serves returns the version that serves, and the SHA-256 in hex of its
+	// file; empty if none does.
+	Serves(plugin string) (version, sha256 string)
 }
 
 // Config holds what an Intake needs. Store, Adapters, Integrations and NewID
@@ -37,11 +40,14 @@ type Config struct {
 	Confirmer    Confirmer                           // required where adapters ask for confirmations
 	Integrations func() map[string]*core.Integration // by "TYPE/NAME", as configured now
 	NewID        func() core.ID
-	Budget       time.Duration    // how long a sender waits for the adapter; 400 ms if zero
-	CallTimeout  time.Duration    // of one adapter call; 5 seconds if zero
-	SweepEvery   time.Duration    // 250 ms if zero
-	Now          func() time.Time // time.Now if nil
-	Logger       *slog.Logger     // slog.Default if nil
+	// Version returns the integration as another pinned version of its adapter
+	// serves it, once that runs; nil: there are no others.
+	Version     func(ctx context.Context, integration *core.Integration, version string) (*core.Integration, error)
+	Budget      time.Duration    // how long a sender waits for the adapter; 400 ms if zero
+	CallTimeout time.Duration    // of one adapter call; 5 seconds if zero
+	SweepEvery  time.Duration    // 250 ms if zero
+	Now         func() time.Time // time.Now if nil
+	Logger      *slog.Logger     // slog.Default if nil
 }
 
 // Intake accepts requests and finishes what it could not finish at once.

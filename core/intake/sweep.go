@@ -224,7 +224,7 @@ func (in *Intake) finish(ctx context.Context, integration *core.Integration, r *
 	if c.Request.State != core.RequestOpen {
 		in.clear(r.ID)
 	}
-	if err := in.applyChunks(ctx, c, a); err != nil && !errors.Is(err, core.ErrNotClaimed) {
+	if _, err := in.applyChunks(ctx, &core.Submission{Change: c, From: r.AppliedTo}, a); err != nil && !errors.Is(err, core.ErrNotClaimed) {
 		in.cfg.Logger.Error("finish a stored request", "request", r.ID, "integration", r.Integration, "err", err)
 	}
 }
@@ -232,45 +232,48 @@ func (in *Intake) finish(ctx context.Context, integration *core.Integration, r *
 // applyChunks commits a change, at most so many events at a time. Each commit
 // advances how far the request is, so that a crash goes on where it stopped,
 // as long as the adapter still says the same.
-func (in *Intake) applyChunks(ctx context.Context, c core.Change, a answer) error {
-	r, events, end := c.Request, c.Events, c.Request.State
-	from := r.AppliedTo
+func (in *Intake) applyChunks(ctx context.Context, s *core.Submission, a answer) (core.Receipt, error) {
+	r, events, end := s.Change.Request, s.Change.Events, s.Change.Request.State
 	if len(events) <= chunk {
 		r.AppliedTo, r.AppliedOf = 0, ""
-		return in.claim(ctx, c, from)
+		return in.submit(ctx, s)
 	}
 	hash, err := core.ListHash(a.result.Events)
 	if err != nil {
-		return err
+		return core.Receipt{}, err
 	}
-	done := from
+	done := s.From
 	if r.AppliedOf != hash {
-		done = 0 // another adapter version: repeats fold
+		done = 0 // another adapter version, or a replay: repeats fold
 	}
-	for done < len(events) {
+	part := *s
+	for {
 		next := min(done+chunk, len(events))
-		part := c
-		part.Events = events[done:next]
-		part.Last = next == len(events)
+		part.Change.Events = events[done:next]
+		part.Change.Last = next == len(events)
 		r.State, r.AppliedTo, r.AppliedOf = core.RequestOpen, next, hash
 		r.NextAt = in.cfg.Now().Add(lease)
-		if part.Last {
-			r.State = end
-		} else {
-			part.Failure = ""
+		part.Change.Failure = ""
+		if part.Change.Last {
+			r.State, part.Change.Failure = end, s.Change.Failure
 		}
-		if err := in.claim(ctx, part, from); err != nil {
-			return err
+		receipt, err := in.submit(ctx, &part)
+		if err != nil || part.Change.Last {
+			return receipt, err
 		}
-		done, from = next, next
+		done = next
+		part.Insert, part.Replay, part.From = false, "", next
 	}
-	return nil
+}
+
+func (in *Intake) submit(ctx context.Context, s *core.Submission) (core.Receipt, error) {
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	return in.cfg.Store.Commit(ctx, s)
 }
 
 func (in *Intake) claim(ctx context.Context, c core.Change, from int) error {
-	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
-	defer cancel()
-	_, err := in.cfg.Store.Commit(ctx, &core.Submission{Change: c, From: from})
+	_, err := in.submit(ctx, &core.Submission{Change: c, From: from})
 	return err
 }
 

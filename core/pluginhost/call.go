@@ -15,6 +15,9 @@ import (
 func (s *supervisor) adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.timeout.Load()))
 	defer cancel()
+	if s.guest {
+		s.visited.Store(s.now().UnixNano())
+	}
 	if s.live.Load() == nil {
 		return sdk.Result{}, s.down(s.notReady())
 	}

@@ -154,6 +154,17 @@ func (h *Host) Ready(plugin string) bool {
 	return s != nil && s.live.Load() != nil
 }
 
+// Serves returns the version that takes requests, and the SHA-256 in hex of its
+// file; empty if none does.
+func (h *Host) Serves(plugin string) (version, sha256 string) {
+	if s := h.find(plugin); s != nil {
+		if p := s.live.Load(); p != nil {
+			return p.version, p.sha256
+		}
+	}
+	return "", ""
+}
+
 // Plugins says how the plugins are, by name.
 func (h *Host) Plugins() []Status {
 	h.mu.RLock()

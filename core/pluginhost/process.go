@@ -14,10 +14,11 @@ import (
 
 // process is one run of a plugin, and the calls that are in it.
 type process struct {
-	spec   Spec
-	client *client.Client
-	output *logSink
-	sha256 string
+	spec    Spec
+	client  *client.Client
+	output  *logSink
+	version string
+	sha256  string
 	// sandbox is the level in force.
 	sandbox string
 
@@ -29,7 +30,7 @@ type process struct {
 }
 
 func newProcess(spec Spec, c *client.Client) *process {
-	return &process{spec: spec, client: c, empty: make(chan struct{}), refused: map[string]error{}}
+	return &process{spec: spec, client: c, version: spec.Version, empty: make(chan struct{}), refused: map[string]error{}}
 }
 
 // refuse notes why an integration's settings aren't taken; nil if they are.

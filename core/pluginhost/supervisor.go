@@ -33,6 +33,8 @@ type supervisor struct {
 	info      atomic.Pointer[sdk.Info]
 	admission atomic.Pointer[admission]
 	timeout   atomic.Int64 // of a call, nanoseconds
+	guest     bool         // it isn't configured, and goes by itself
+	visited   atomic.Int64 // when a guest was last asked for, in nanoseconds
 
 	settled   func()        // to be called when the first start has come to something
 	isSettled chan struct{} // closed then

@@ -45,6 +45,9 @@ func (s *supervisor) watch(ctx context.Context, p **process) (hung error) {
 			s.obey(ctx, p, o)
 			misses = 0
 		case <-look.C:
+			if s.overstays() {
+				s.host.dismiss(s)
+			}
 			if err := (*p).trouble(); err != nil {
 				return err
 			}

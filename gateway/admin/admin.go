@@ -90,9 +90,8 @@ type Config struct {
 	Plugins      func() []Plugin            // none if nil
 	Host         Host                       // orders to plugins answer 404 if nil
 	Tester       Tester                     // tests answer 404 if nil
-	// Replay adapts a stored request again and applies it in place; replays
-	// answer 404 if nil.
-	Replay func(ctx context.Context, r *core.Request) (core.Receipt, error)
+	// Replay adapts a stored request again; replays answer 404 if nil.
+	Replay func(ctx context.Context, r *core.Request, want core.Replay) (core.Replayed, error)
 	// Scheduler makes silences; required.
 	Scheduler Scheduler
 	// Routes returns who hears of incidents, as configured now; required.
@@ -300,9 +299,13 @@ func page(c *fiber.Ctx) (core.Page, error) {
 	return p, nil
 }
 
-// since reads a time ("2026-01-02T15:04:05Z") or an age ("24h").
-func (a *api) since(c *fiber.Ctx) (time.Time, error) {
-	raw := c.Query("since")
+// since reads where a list begins.
+func (a *api) since(c *fiber.Ctx) (time.Time, error) { return a.moment(c, "since") }
+
+// moment reads a time ("2026-01-02T15:04:05Z") or an age ("24h"), zero if there
+// is none.
+func (a *api) moment(c *fiber.Ctx, name string) (time.Time, error) {
+	raw := c.Query(name)
 	if raw == "" {
 		return time.Time{}, nil
 	}
@@ -311,7 +314,7 @@ func (a *api) since(c *fiber.Ctx) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, raw)
 	if err != nil {
-		return time.Time{}, badRequest("since", "since must be a time such as 2026-01-02T15:04:05Z or an age such as 24h")
+		return time.Time{}, badRequest(name, name+" must be a time such as 2026-01-02T15:04:05Z or an age such as 24h")
 	}
 	return at, nil
 }

@@ -56,6 +56,13 @@ func (a *api) requests(c *fiber.Ctx) error {
 	if f.Since, err = a.since(c); err != nil {
 		return err
 	}
+	until, err := a.moment(c, "until")
+	if err != nil {
+		return err
+	}
+	if !until.IsZero() && (f.Page.Before == 0 || core.IDAt(until) < f.Page.Before) {
+		f.Page.Before = core.IDAt(until) // ids are drawn as requests come
+	}
 	f.State, err = oneOf(c, "state", core.RequestOpen, core.RequestHeld, core.RequestDone,
 		core.RequestIgnored, core.RequestQuarantined, core.RequestRejected)
 	if err != nil {

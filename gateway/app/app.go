@@ -138,6 +138,7 @@ func (g *Gateway) open(ctx context.Context, c *config.Config) error {
 	g.intake = intake.New(intake.Config{
 		Store: g.store, Adapters: g.plugins, Verifier: g.verifier(), Confirmer: g.outside, NewID: g.store.NewID, Now: Now, Logger: g.log.With("part", "intake"),
 		Integrations: func() map[string]*core.Integration { return g.current.Load().integrations },
+		Version:      g.version,
 	})
 	g.dispatcher = dispatch.New(dispatch.Config{
 		Store: g.store, NewID: g.store.NewID, Destinations: c.Destinations, PublicURL: c.PublicURL,

@@ -118,6 +118,9 @@ func (r *rig) Ready(string) bool {
 	return r.ready
 }
 
+// Serves makes the rig its own adapters of the versions that are configured.
+func (r *rig) Serves(string) (version, sha256 string) { return "", "" }
+
 func (r *rig) Adapt(ctx context.Context, _ string, request sdk.Request) (sdk.Result, error) {
 	r.mu.Lock()
 	r.calls[string(request.Body)]++

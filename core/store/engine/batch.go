@@ -238,7 +238,7 @@ func (b *batch) gate() Gate {
 		r := s.Change.Request
 		switch {
 		case !s.Insert:
-			g.Claims = append(g.Claims, Claim{Request: r.ID, From: s.From, Replay: s.Replay})
+			g.Claims = append(g.Claims, Claim{Request: r.ID, From: s.From, State: cmp.Or(s.Replay, core.RequestOpen)})
 			g.Slots = append(g.Slots, fallbackSlots(r)...)
 		case r.Delivery.ID != [16]byte{} && r.State != core.RequestRejected:
 			g.Deliveries = append(g.Deliveries, DeliveryClaim{r.Tenant, r.Integration, r.Delivery, r.ID})
@@ -318,6 +318,9 @@ func (b *batch) admit(gated Gated, w *Writes) []*core.Change {
 			}
 			claimed[r.ID] = true
 			r.Incidents, r.Total, r.Fallback, r.FallbackOf = p.Incidents, p.Total, p.Fallback, p.FallbackOf
+			if c.Again && it.submission.Replay != "" {
+				r.Incidents, r.Total = nil, 0 // they are listed afresh
+			}
 			w.Updated = append(w.Updated, &r)
 		}
 		b.count(it.submission.Insert, &r)

@@ -188,11 +188,11 @@ type DeliveryClaim struct {
 	Request     core.ID
 }
 
-// Claim takes a stored request that is open with From events applied.
+// Claim takes a stored request that has From events applied.
 type Claim struct {
 	Request core.ID
 	From    int
-	Replay  bool // the request must be quarantined or ignored instead of open
+	State   core.RequestState // that it must be in
 }
 
 // Gated is the answer to a Gate.

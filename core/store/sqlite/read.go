@@ -41,7 +41,7 @@ func (db *DB) read(ctx context.Context, fn func(c *conn) error) error {
 
 const requestColumns = `id, tenant_id, integration, key_id, received_at, source, method, path, query, encoding, test,
 delivery_id, delivery_body, let_in, state, code, reason, notes, rejected, adapter, adapter_hash, attempt, next_at,
-applied_to, applied_of, incidents, total, fallback, fallback_of, duplicates, unverified, verified, header`
+applied_to, applied_of, incidents, total, fallback, fallback_of, duplicates, unverified, verified, quiet, header`
 
 const (
 	selectRequest = `SELECT ` + requestColumns + ` FROM request`
@@ -58,7 +58,7 @@ func readRequest(r *row) *core.Request {
 		State:    core.RequestState(r.text()), Code: core.Code(r.text()), Reason: r.text(),
 		Notes: r.strings(), Rejected: r.strings(), Adapter: r.text(), AdapterHash: r.text(), Attempt: r.num(), NextAt: r.when(),
 		AppliedTo: r.num(), AppliedOf: r.text(), Incidents: r.ids(), Total: r.num(),
-		Fallback: r.id(), FallbackOf: core.Code(r.text()), Duplicates: r.num(), Unverified: r.flag(), Verified: r.text(),
+		Fallback: r.id(), FallbackOf: core.Code(r.text()), Duplicates: r.num(), Unverified: r.flag(), Verified: r.text(), Quiet: r.flag(),
 	}
 	var err error
 	out.Header, err = engine.DecodeHeader(r.text())

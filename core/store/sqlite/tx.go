@@ -96,17 +96,10 @@ func (t tx) claimDelivery(d engine.DeliveryClaim, out *engine.Gated) error {
 }
 
 const claimRequest = `SELECT incidents, total, fallback, fallback_of FROM request
-WHERE id = ? AND state = 'open' AND applied_to = ?`
-
-const claimReplay = `SELECT incidents, total, fallback, fallback_of FROM request
-WHERE id = ? AND state IN ('quarantined', 'ignored') AND applied_to = ?`
+WHERE id = ? AND state = ? AND applied_to = ?`
 
 func (t tx) claim(c engine.Claim, out *engine.Gated) error {
-	query := claimRequest
-	if c.Replay {
-		query = claimReplay
-	}
-	_, err := t.query(query).id(c.Request).num(c.From).one(func(r *row) error {
+	_, err := t.query(claimRequest).id(c.Request).text(string(c.State)).num(c.From).one(func(r *row) error {
 		out.Claimed[c.Request] = engine.Progress{
 			Incidents: r.ids(), Total: r.num(), Fallback: r.id(), FallbackOf: core.Code(r.text()),
 		}

@@ -33,12 +33,12 @@ func (t tx) Write(_ context.Context, w *engine.Writes) error {
 
 const insertRequest = `INSERT INTO request (id, tenant_id, integration, key_id, received_at, source, method, path, query,
 encoding, test, delivery_id, delivery_body, let_in, header, deflated, body, state, code, reason, notes, rejected, adapter,
-adapter_hash, attempt, next_at, applied_to, applied_of, incidents, total, fallback, fallback_of, unverified, verified)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+adapter_hash, attempt, next_at, applied_to, applied_of, incidents, total, fallback, fallback_of, unverified, verified, quiet)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 const updateRequest = `UPDATE request SET state = ?, code = ?, reason = ?, notes = ?, rejected = ?, adapter = ?, adapter_hash = ?,
 attempt = ?, next_at = ?, applied_to = ?, applied_of = ?, incidents = ?, total = ?, fallback = ?, fallback_of = ?,
-unverified = ?, verified = ? WHERE id = ?`
+unverified = ?, verified = ?, quiet = ? WHERE id = ?`
 
 func (t tx) writeRequests(w *engine.Writes) error {
 	for _, r := range w.Inserted {
@@ -89,7 +89,7 @@ func bindProgress(q *query, r *core.Request) *query {
 	return q.text(string(r.State)).text(string(r.Code)).text(r.Reason).
 		text(engine.EncodeList(r.Notes)).text(engine.EncodeList(r.Rejected)).text(r.Adapter).text(r.AdapterHash).num(r.Attempt).
 		when(r.NextAt).num(r.AppliedTo).text(r.AppliedOf).text(engine.EncodeList(r.Incidents)).num(r.Total).
-		id(r.Fallback).text(string(r.FallbackOf)).flag(r.Unverified).text(r.Verified)
+		id(r.Fallback).text(string(r.FallbackOf)).flag(r.Unverified).text(r.Verified).flag(r.Quiet)
 }
 
 const upsertSlot = `INSERT INTO dedup_slot (tenant_id, integration, kind, hash, open_incident, last_incident, last_op,

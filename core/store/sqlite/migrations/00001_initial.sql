@@ -37,6 +37,7 @@ CREATE TABLE request (
     fallback_of   TEXT NOT NULL,
     duplicates    INTEGER NOT NULL DEFAULT 0,
     unverified    INTEGER NOT NULL,
+    quiet         INTEGER NOT NULL,
     header        TEXT NOT NULL,
     deflated      INTEGER NOT NULL,
     body          BLOB
