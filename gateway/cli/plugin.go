@@ -30,17 +30,7 @@ func (a *console) pluginCommand() *cobra.Command {
 			return a.show(answer.Plugins, func() { a.printPlugins(answer.Plugins) })
 		},
 	}
-	inspect := &cobra.Command{
-		Use: "inspect FILE", Short: "say what a plugin executable declares, and its checksum", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			entry, err := describe(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return a.show(entry, func() { a.printEntry(entry) })
-		},
-	}
-	commands := []*cobra.Command{list, inspect, a.pluginLockCommand(), a.restartCommand(), a.swapCommand(), a.rollbackCommand(), a.diffCommand()}
+	commands := []*cobra.Command{list, a.inspectCommand(), a.pluginLockCommand(), a.restartCommand(), a.swapCommand(), a.rollbackCommand(), a.diffCommand()}
 	return group("plugin", "adapter executables and processes", append(commands, a.kitCommands()...)...)
 }
 
@@ -50,17 +40,6 @@ func (a *console) printPlugins(list []admin.Plugin) {
 		rows = append(rows, []any{p.Name, p.Type, p.Version, p.State, p.PID, p.Restarts, p.InFlight, p.Sandbox, clip(p.SHA256, 12), clip(p.LastError, 60)})
 	}
 	a.printTable([]any{"plugin", "type", "version", "state", "pid", "restarts", "in flight", "sandbox", "sha256", "last error"}, rows)
-}
-
-func (a *console) printEntry(e pluginhost.LockEntry) {
-	fmt.Fprintf(a.out, "%s %s (%s)\n%s\n\n", e.Info.Name, e.Version, e.Type, e.Info.Summary)
-	fmt.Fprintf(a.out, "plugin %q {\n  type    = %q\n  version = %q\n  sha256  = %q\n}\n", e.Type, e.Type, e.Version, e.SHA256[pluginhost.Platform()])
-	if len(e.Info.Settings) > 0 {
-		fmt.Fprintln(a.out, "\nsettings:")
-	}
-	for _, s := range e.Info.Settings {
-		fmt.Fprintf(a.out, "  %-18s %-7s %s\n", s.Name, s.Type, s.Doc)
-	}
 }
 
 // describe runs a plugin that a person has named, once, and pins it. Its
