@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"context"
 	"errors"
 	"net/netip"
 	"slices"
@@ -133,67 +132,6 @@ func (a *api) test(c *fiber.Ctx) error {
 		ID: r.Request.String(), State: r.State, Code: r.Code, Reason: r.Reason,
 		Incidents: each(r.Incidents, func(s core.IncidentSummary) string { return core.IncidentName(s.Number) }),
 	})
-}
-
-func (a *api) states(ctx context.Context) (map[string]core.DestinationState, error) {
-	list, err := a.cfg.Store.DestinationStates(ctx)
-	states := make(map[string]core.DestinationState, len(list))
-	for _, s := range list {
-		states[s.Destination] = s
-	}
-	return states, err
-}
-
-func (a *api) destinations(c *fiber.Ctx) error {
-	states, err := a.states(c.UserContext())
-	if err != nil {
-		return err
-	}
-	return ok(c, fiber.Map{"destinations": each(a.cfg.Destinations(), func(d *core.Destination) Destination {
-		return destinationOf(d, states[d.ID()])
-	})})
-}
-
-func (a *api) destination(c *fiber.Ctx) error {
-	d, err := a.findDestination(c)
-	if err != nil {
-		return err
-	}
-	states, err := a.states(c.UserContext())
-	if err != nil {
-		return err
-	}
-	return ok(c, destinationOf(d, states[d.ID()]))
-}
-
-func (a *api) findDestination(c *fiber.Ctx) (*core.Destination, error) {
-	id := c.Params("type") + "/" + c.Params("name")
-	all := a.cfg.Destinations()
-	if i := slices.IndexFunc(all, func(d *core.Destination) bool { return d.ID() == id }); i >= 0 {
-		return all[i], nil
-	}
-	return nil, notFound("There is no such destination")
-}
-
-func destinationOf(d *core.Destination, s core.DestinationState) Destination {
-	return Destination{
-		ID: d.ID(), Type: d.Type, Name: d.Name, Active: s.Active(), Disabled: s.Disabled, Since: Time{s.Since},
-		PausedUntil: Time{s.PausedUntil}, LastSuccess: Time{s.LastSuccess}, LastFailure: Time{s.LastFailure},
-		LastError: s.LastError, Failures: s.Failures, ProbeAt: Time{s.ProbeAt},
-		Retry: d.Retry.Name, Tests: d.Tests, Notify: d.Notify,
-	}
-}
-
-func (a *api) destinationHealth(c *fiber.Ctx) error {
-	d, err := a.findDestination(c)
-	if err != nil {
-		return err
-	}
-	report, err := health.Destination(c.UserContext(), a.cfg.Store, d.ID(), a.cfg.Now())
-	if err != nil {
-		return err
-	}
-	return ok(c, healthOf(d.ID(), report))
 }
 
 // oneOf reads a parameter that must be empty or one of the values.

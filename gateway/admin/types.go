@@ -265,6 +265,7 @@ type Destination struct {
 	LastError   string              `json:"last_error,omitempty"`
 	Failures    int                 `json:"failures"` // since the last success
 	ProbeAt     Time                `json:"next_probe_at,omitzero"`
+	Parked      int                 `json:"parked,omitempty"` // deliveries that wait for it to be active
 	Retry       string              `json:"retry,omitempty"`
 	Tests       bool                `json:"tests,omitempty"`
 	Notify      bool                `json:"notify,omitempty"`

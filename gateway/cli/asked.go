@@ -399,7 +399,7 @@ func (a *console) test(ctx context.Context, ref, sample string) error {
 
 func (a *console) destinationCommand() *cobra.Command {
 	list := &cobra.Command{
-		Use: "list", Short: "list destinations", Args: cobra.NoArgs,
+		Use: "list", Short: "list destinations, and those that aren't configured any more but are owed something", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := destinations(cmd.Context())
 			if err != nil {
@@ -440,9 +440,9 @@ func (a *console) printDestinations(all []admin.Destination) {
 		if !d.Active {
 			state = "disabled (" + string(d.Disabled) + ")"
 		}
-		rows = append(rows, []any{d.ID, state, d.Failures, ago(d.LastSuccess.Time, app.Now()), clip(d.LastError, 60)})
+		rows = append(rows, []any{d.ID, state, d.Parked, d.Failures, ago(d.LastSuccess.Time, app.Now()), clip(d.LastError, 60)})
 	}
-	a.printTable([]any{"destination", "state", "failures", "last success", "last error"}, rows)
+	a.printTable([]any{"destination", "state", "parked", "failures", "last success", "last error"}, rows)
 }
 
 // health prints a report for each of the named integrations or destinations.

@@ -4,15 +4,18 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,6 +41,7 @@ func TestCommands(t *testing.T) {
 		UpdateScripts: os.Getenv("UPDATE") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "eventually": eventually, "post": post, "occupy": occupy, "token": token, "remember": remember,
+			"receiver": receiver, "batch": batch,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -139,6 +143,65 @@ func post(ts *testscript.TestScript, neg bool, args []string) {
 	var answer struct{ Receipt struct{ ID string } }
 	ts.Check(json.Unmarshal(body, &answer))
 	ts.Setenv("RECEIPT", answer.Receipt.ID)
+}
+
+// receiver NAME FILE starts a server that answers with the status that is in
+// the file, puts its URL into $NAME, and appends each webhook-id that it takes
+// to FILE.taken.
+func receiver(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: receiver NAME FILE")
+	}
+	path := ts.MkAbs(args[1])
+	var mu sync.Mutex
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		text, _ := os.ReadFile(path) // without a status all is well
+		status, err := strconv.Atoi(strings.TrimSpace(string(text)))
+		if err != nil {
+			status = http.StatusOK
+		}
+		if status == http.StatusOK {
+			status = take(path+".taken", r.Header.Get("webhook-id"))
+		}
+		w.WriteHeader(status)
+		fmt.Fprintf(w, "status %d", status)
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv(args[0], server.URL)
+}
+
+// take appends a line to a file and returns the status for it.
+func take(path, line string) int {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return http.StatusInternalServerError
+	}
+	defer file.Close()
+	if _, err := fmt.Fprintln(file, line); err != nil {
+		return http.StatusInternalServerError
+	}
+	return http.StatusOK
+}
+
+// batch FILE N writes a body with that many problems.
+func batch(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: batch FILE N")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	type problem struct {
+		Title string `json:"title"`
+	}
+	var problems []problem
+	for i := range n {
+		problems = append(problems, problem{fmt.Sprint("Problem ", i+1)})
+	}
+	body, err := json.Marshal(problems)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), body, 0o600))
 }
 
 // occupy PORT makes sure that a port of this machine is taken.
