@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
+
 	"bellcrank.example/core/store/engine"
 	"bellcrank.example/core/store/storetest"
 )
@@ -91,9 +93,7 @@ func TestDamageIsFoundAfterACrash(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := l.db.Checkpoint(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	checkpointed(t, Config{Dir: l.dir, vfs: name})
 	if _, err := l.open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +112,27 @@ func TestDamageIsFoundAfterACrash(t *testing.T) {
 	if _, err := Open(t.Context(), Config{Dir: dir}); !errors.Is(err, engine.ErrBroken) {
 		t.Errorf("got %v, want %v", err, engine.ErrBroken)
 	}
+}
+
+// checkpointed waits until all of the WAL is in the database. It has a
+// connection of its own: the store's are each one goroutine's.
+func checkpointed(t *testing.T, cfg Config) {
+	t.Helper()
+	c, err := sqlite3.OpenContext(t.Context(), dsn(cfg, filepath.Join(cfg.Dir, fileName), ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Exec(`SELECT count(*) FROM sqlite_schema`); err != nil { // opens the WAL
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		frames, done, err := c.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
+		if err == nil && frames > 0 && done == frames { // none of it is another's to do, or a reader's
+			return
+		}
+	}
+	t.Fatal("the WAL is never checkpointed")
 }
 
 func TestFilesAreTheOwnersOnly(t *testing.T) {
