@@ -71,6 +71,39 @@ integration "chaos" "swapped" {
 	t.Logf("%d requests over ten swaps", sent)
 	s.differs("chaos", "2.0.0", `events[0].labels.version`, `"1.0.0"`, `"2.0.0"`)
 	s.replaysBy("2.0.0")
+	s.shadows("2.0.0")
+}
+
+// shadows has a version read along, and checks that it says what differs and
+// changes nothing.
+func (s *chaosStack) shadows(version string) {
+	s.t.Helper()
+	if out := s.cli("plugin", "shadow", "chaos", version); !strings.Contains(out, "chaos 1.0.0 is ready") {
+		s.t.Errorf("shadow says %q", out)
+	}
+	s.send(chaosKey("swapped"), map[string]any{"title": "shadowed", "key": "shadowed"})
+	var report string
+	s.eventually("the shadow has read it", 60*time.Second, func() bool {
+		report, _ = s.tryCLI("plugin", "shadow", "chaos") // exits with 3
+		return !strings.Contains(report, "0 requests compared")
+	})
+	for _, want := range []string{`events[0].labels.version`, `"1.0.0"`, `"2.0.0"`, "events[].labels.version differs in 1 request", ", 0 missed"} {
+		if !strings.Contains(report, want) {
+			s.t.Errorf("the report doesn't say %s:\n%s", want, report)
+		}
+	}
+	s.settled(60 * time.Second)
+	for _, in := range all[incident](s.stack, "incidents") {
+		if in.DedupKey == "shadowed" && in.Count != 1 {
+			s.t.Errorf("what a shadow read happened %d times", in.Count)
+		}
+	}
+	if out, _ := s.tryCLI("plugin", "shadow", "chaos", "-off"); !strings.Contains(out, "reads along since") {
+		s.t.Errorf("the last report is %q", out)
+	}
+	if out, err := s.tryCLI("plugin", "shadow", "chaos"); err == nil || !strings.Contains(out, "No other version reads along") {
+		s.t.Errorf("afterwards it says %q", out)
+	}
 }
 
 // replaysBy has a version that doesn't serve read everything again, twice, and

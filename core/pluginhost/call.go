@@ -35,7 +35,11 @@ func (s *supervisor) adapt(ctx context.Context, r sdk.Request) (sdk.Result, erro
 		return sdk.Result{}, s.down(err)
 	}
 	result, err := p.client.Adapt(ctx, r)
-	return s.judge(result, err)
+	result, err = s.judge(result, err)
+	if sh := s.shadow.Load(); sh != nil {
+		sh.offer(r, result, err)
+	}
+	return result, err
 }
 
 // enter takes part in the live process, which then isn't ended under the call.

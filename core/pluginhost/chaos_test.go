@@ -4,6 +4,7 @@ package pluginhost
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -47,8 +48,12 @@ func (chaos) Describe() sdk.Info {
 }
 
 func (chaos) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
-	event := sdk.Event{Action: sdk.Trigger, DedupKey: r.ID, Title: "chaos", Description: string(r.Settings)}
-	switch r.Path {
+	event := sdk.Event{Action: sdk.Trigger, DedupKey: r.ID, Title: cmp.Or(os.Getenv("SAYS"), "chaos"), Description: string(r.Settings)}
+	path := r.Path
+	if r.ID != "probe" {
+		path = cmp.Or(os.Getenv("ALWAYS"), path)
+	}
+	switch path {
 	case "exit":
 		os.Exit(9)
 	case "panic":

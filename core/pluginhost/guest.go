@@ -78,5 +78,5 @@ func (h *Host) dismiss(s *supervisor) {
 
 // overstays reports whether a guest has had no call for too long.
 func (s *supervisor) overstays() bool {
-	return s.guest && s.now().Sub(time.Unix(0, s.visited.Load())) > guestStay
+	return s.guest && !s.stays.Load() && s.now().Sub(time.Unix(0, s.visited.Load())) > guestStay
 }

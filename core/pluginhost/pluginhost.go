@@ -45,6 +45,7 @@ type Host struct {
 	plugins map[string]*supervisor
 	runDir  string
 	start   func(*supervisor) // runs a supervisor until it is removed
+	shadows sync.WaitGroup    // their workers
 }
 
 // New makes a Host. Nothing runs before Run.
@@ -99,6 +100,7 @@ func (h *Host) Run(ctx context.Context) error {
 	h.start = nil // Reload starts nothing from here on
 	h.mu.Unlock()
 	supervisors.Wait()
+	h.shadows.Wait()
 	return nil
 }
 
@@ -195,6 +197,10 @@ func (h *Host) Reload(specs []Spec) error {
 		wanted[spec.Name] = spec
 	}
 	for name, s := range h.plugins {
+		if sh := s.shadow.Swap(nil); sh != nil {
+			close(sh.over)
+			h.log.Info("the plugin's shadow ends with the reload", "plugin", name)
+		}
 		if _, stays := wanted[name]; !stays {
 			s.remove()
 			delete(h.plugins, name)

@@ -35,6 +35,8 @@ type supervisor struct {
 	timeout   atomic.Int64 // of a call, nanoseconds
 	guest     bool         // it isn't configured, and goes by itself
 	visited   atomic.Int64 // when a guest was last asked for, in nanoseconds
+	stays     atomic.Bool  // a guest that goes only when it is told to
+	shadow    atomic.Pointer[shadow]
 
 	settled   func()        // to be called when the first start has come to something
 	isSettled chan struct{} // closed then

@@ -33,6 +33,25 @@ func (o pluginOrders) Swap(ctx context.Context, plugin, version string) error {
 	return o.g.plugins.Swap(ctx, spec)
 }
 
+// Shadow has a version that is pinned read along with a plugin.
+func (o pluginOrders) Shadow(ctx context.Context, plugin, version string) error {
+	spec, err := o.g.specOf(plugin, version)
+	if err != nil {
+		return err
+	}
+	return o.g.plugins.Shadow(ctx, plugin, spec)
+}
+
+// ShadowReport says how that does.
+func (o pluginOrders) ShadowReport(plugin string) (pluginhost.ShadowReport, bool) {
+	return o.g.plugins.ShadowReport(plugin)
+}
+
+// Unshadow ends it.
+func (o pluginOrders) Unshadow(plugin string) (pluginhost.ShadowReport, bool) {
+	return o.g.plugins.Unshadow(plugin)
+}
+
 // specOf is what a configured plugin would be in another version. The
 // configuration in force stays as it is.
 func (g *Gateway) specOf(plugin, version string) (pluginhost.Spec, error) {

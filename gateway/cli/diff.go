@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -60,9 +59,8 @@ type comparison struct {
 type fieldChange struct {
 	Receipt     string `json:"receipt"`
 	Integration string `json:"integration"`
-	Field       string `json:"field"` // such as "events[0].severity"
-	Old         string `json:"old"`   // as JSON; empty: not there
-	New         string `json:"new"`
+
+	pluginhost.Difference
 }
 
 func (a *console) diff(ctx context.Context, l *loader, kind, version string, last int) error {
@@ -121,14 +119,13 @@ func (a *console) diffIntegration(ctx context.Context, l *loader, c *config.Conf
 				return err
 			}
 			old := answerOf(ctx, host, before.Name, in, stored)
-			changes := compare(old, answerOf(ctx, host, after.Name, in, stored))
+			changes := pluginhost.Compare(old, answerOf(ctx, host, after.Name, in, stored))
 			to.Requests++
 			if len(changes) > 0 {
 				to.Different++
 			}
 			for _, d := range changes {
-				d.Receipt, d.Integration = receipt, in.ID()
-				to.Changes = append(to.Changes, d)
+				to.Changes = append(to.Changes, fieldChange{receipt, in.ID(), d})
 			}
 		}
 		return nil
@@ -231,50 +228,5 @@ func awaitReady(ctx context.Context, host *pluginhost.Host, plugin string) {
 		case <-ctx.Done():
 			return
 		}
-	}
-}
-
-// compare lists the fields that differ, by name.
-func compare(before, after adapted) []fieldChange {
-	old, new := map[string]string{}, map[string]string{}
-	flatten("", plain(before), old)
-	flatten("", plain(after), new)
-	all := maps.Clone(old)
-	maps.Copy(all, new)
-	var changes []fieldChange
-	for _, field := range slices.Sorted(maps.Keys(all)) {
-		if old[field] != new[field] {
-			changes = append(changes, fieldChange{Field: field, Old: old[field], New: new[field]})
-		}
-	}
-	return changes
-}
-
-// plain is a value as JSON sees it.
-func plain(v any) (out any) {
-	encoded, err := json.Marshal(v)
-	if err == nil {
-		err = json.Unmarshal(encoded, &out)
-	}
-	if err != nil {
-		return map[string]any{"error": err.Error()}
-	}
-	return out
-}
-
-// flatten writes every leaf of a JSON value under its path.
-func flatten(path string, v any, to map[string]string) {
-	switch v := v.(type) {
-	case map[string]any:
-		for name, inner := range v {
-			flatten(strings.TrimPrefix(path+"."+name, "."), inner, to)
-		}
-	case []any:
-		for i, inner := range v {
-			flatten(fmt.Sprintf("%s[%d]", path, i), inner, to)
-		}
-	default:
-		leaf, _ := json.Marshal(v) // it came from JSON
-		to[path] = string(leaf)
 	}
 }

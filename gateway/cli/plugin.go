@@ -30,7 +30,7 @@ func (a *console) pluginCommand() *cobra.Command {
 			return a.show(answer.Plugins, func() { a.printPlugins(answer.Plugins) })
 		},
 	}
-	commands := []*cobra.Command{list, a.inspectCommand(), a.pluginLockCommand(), a.restartCommand(), a.swapCommand(), a.rollbackCommand(), a.diffCommand()}
+	commands := []*cobra.Command{list, a.inspectCommand(), a.pluginLockCommand(), a.restartCommand(), a.swapCommand(), a.rollbackCommand(), a.diffCommand(), a.shadowCommand()}
 	return group("plugin", "adapter executables and processes", append(commands, a.kitCommands()...)...)
 }
 
