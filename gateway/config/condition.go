@@ -67,6 +67,11 @@ func (l *loader) checkFields(expr hcl.Expression, things map[string]cty.Type) bo
 	for _, t := range expr.Variables() {
 		steps, at := names(t), t.SourceRange()
 		kind, isThing := things[t.RootName()]
+		if of := owner(things, t.RootName()); !isThing && of != "" {
+			l.errorf(&at, "Unknown variable", "There is no variable named %q. Did you mean %s.%s?", t.RootName(), of, t.RootName())
+			ok = false
+			continue
+		}
 		if !isThing || len(steps) == 0 {
 			continue
 		}
@@ -81,6 +86,16 @@ func (l *loader) checkFields(expr hcl.Expression, things map[string]cty.Type) bo
 		}
 	}
 	return ok
+}
+
+// owner names the thing that has such a field, as what people forget to write.
+func owner(things map[string]cty.Type, field string) string {
+	for _, of := range slices.Sorted(maps.Keys(things)) {
+		if things[of].IsObjectType() && things[of].HasAttribute(field) {
+			return of
+		}
+	}
+	return ""
 }
 
 // checkWords reports whether the severities and statuses that the expression

@@ -29,6 +29,10 @@ route "b" {
   when = incident.integration.kind == "x" # error 10: no kind in incident.integration
   to   = [destination.log.a]
 }
+route "bare" {
+  when = severity == "High"         # error 10: Did you mean incident.severity?
+  to   = [destination.log.a]
+}
 route "c" {
   when = incident.title              # error 10: A condition is true or false, this is a string
   to   = [destination.log.a]
