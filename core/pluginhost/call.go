@@ -11,8 +11,15 @@ import (
 	"bellcrank.example/sdk/client"
 )
 
-// adapt hands a request to the live process.
+// adapt hands a request to the live process, and counts.
 func (s *supervisor) adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
+	began := s.now()
+	result, err := s.call(ctx, r)
+	s.figures.add(err, s.now().Sub(began))
+	return result, err
+}
+
+func (s *supervisor) call(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.timeout.Load()))
 	defer cancel()
 	if s.guest {

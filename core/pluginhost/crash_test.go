@@ -29,6 +29,9 @@ func TestCrashedPluginIsBackAtOnce(t *testing.T) {
 		eventually(t, "serving again", func() bool { return status(h).State == Ready && status(h).PID != before.PID })
 		t.Logf("serving again after %v", time.Since(crashed))
 		s := status(h)
+		if s.RestartsBy["ended"] != s.Restarts || s.Calls.Outcomes["crash"] == 0 || s.Calls.Within[5] > s.Calls.Count {
+			t.Errorf("figures %v, %+v", s.RestartsBy, s.Calls)
+		}
 		if s.LastCrash == nil || s.LastCrash.Exit != "exit status 9" || s.Restarts != before.Restarts+1 {
 			t.Errorf("status %+v", s)
 		}

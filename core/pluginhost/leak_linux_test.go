@@ -22,7 +22,7 @@ func TestLeakEndsThePluginAlone(t *testing.T) {
 		why    string
 	}{
 		"by the kernel": {sandbox.Self(), 512 << 20, time.Hour, "fatal error: "}, // which one depends on who asks for memory last
-		"by the watch":  {nil, 128 << 20, 5 * time.Millisecond, "bytes of memory, more than"},
+		"by the watch":  {nil, 128 << 20, 5 * time.Millisecond, "it takes too much memory"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := spec(t)

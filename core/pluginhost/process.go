@@ -82,6 +82,9 @@ func (p *process) drain(ctx context.Context) {
 	}
 }
 
+// errMemory is a process that takes more than it may.
+var errMemory = errors.New("it takes too much memory")
+
 // trouble says why the process should be replaced, nil if it shouldn't.
 func (p *process) trouble() error {
 	if p.client.Hangs() {
@@ -89,7 +92,7 @@ func (p *process) trouble() error {
 	}
 	limit := p.spec.memory()
 	if resident := residentBytes(p.client.PID()); resident > limit {
-		return fmt.Errorf("it takes %d bytes of memory, more than %d", resident, limit)
+		return fmt.Errorf("%w: %d bytes, more than %d", errMemory, resident, limit)
 	}
 	return nil
 }

@@ -22,21 +22,31 @@ const (
 	Quarantined State = "quarantined" // it fails to start; tried now and then
 )
 
+// States lists them in the order of a life.
+func States() []State {
+	return []State{
+		Disabled, Verifying, Starting, Configuring, Probing, Ready, Degraded, Draining, Stopped, Backoff, Quarantined,
+	}
+}
+
 // Status says how a plugin is.
 type Status struct {
 	Name, Type, Version string
 	SHA256              string // of the file that runs, or ran last
 	State               State
-	Since               time.Time // of the state
-	PID                 int       // 0: no process
-	Restarts            int       // since the host began
-	FailedStarts        int       // in a row
-	InFlight            int       // calls
-	Waiting             int       // calls for a place
-	LastError           string    // why it isn't ready, or wasn't
-	LastCrash           *Crash    // nil if it never ended by itself
-	OutputDropped       int64     // bytes of the current process that were too many for the log
-	Sandbox             string    // level in force
+	Since               time.Time      // of the state
+	PID                 int            // 0: no process
+	Restarts            int            // since the host began
+	RestartsBy          map[string]int // the same by reason: ended, hung, memory, replaced
+	FailedStarts        int            // in a row
+	InFlight            int            // calls
+	Waiting             int            // calls for a place
+	LastError           string         // why it isn't ready, or wasn't
+	LastCrash           *Crash         // nil if it never ended by itself
+	OutputDropped       int64          // bytes of the current process that were too many for the log
+	Sandbox             string         // level in force
+	Memory              int64          // resident bytes, 0 where the system doesn't tell
+	Calls               Calls
 }
 
 // Crash is an end that nobody asked for.

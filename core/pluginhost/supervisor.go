@@ -3,6 +3,7 @@ package pluginhost
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -37,6 +38,7 @@ type supervisor struct {
 	visited   atomic.Int64 // when a guest was last asked for, in nanoseconds
 	stays     atomic.Bool  // a guest that goes only when it is told to
 	shadow    atomic.Pointer[shadow]
+	figures   figures
 
 	settled   func()        // to be called when the first start has come to something
 	isSettled chan struct{} // closed then
@@ -65,7 +67,7 @@ func newSupervisor(h *Host, spec Spec) *supervisor {
 	s.info.Store(spec.Info)
 	s.spec = spec
 	s.adopt(spec)
-	s.status.State, s.status.Since = Disabled, s.now()
+	s.status.State, s.status.Since, s.status.RestartsBy = Disabled, s.now(), map[string]int{}
 	return s
 }
 
@@ -173,6 +175,8 @@ func (s *supervisor) report() Status {
 	if s.output != nil {
 		status.OutputDropped = s.output.droppedBytes()
 	}
+	status.RestartsBy = maps.Clone(status.RestartsBy)
+	status.Memory, status.Calls = residentBytes(status.PID), s.figures.calls()
 	status.InFlight, status.Waiting = s.admission.Load().len()
 	return status
 }

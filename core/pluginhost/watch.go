@@ -2,6 +2,7 @@ package pluginhost
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -101,9 +102,7 @@ func (s *supervisor) put(ctx context.Context, p **process, spec Spec) error {
 	old := *p
 	*p = next
 	s.serve(next)
-	s.mu.Lock()
-	s.status.Restarts++
-	s.mu.Unlock()
+	s.restarted("replaced")
 	s.leftovers.Go(func() { s.finish(old) })
 	return nil
 }
@@ -124,7 +123,11 @@ func (s *supervisor) endOf(ctx context.Context, p *process, hung error) {
 	switch {
 	case hung != nil:
 		s.log.Error("the plugin hangs and is replaced", "pid", p.client.PID(), "err", hung)
-		s.count(hung)
+		reason := "hung"
+		if errors.Is(hung, errMemory) {
+			reason = "memory"
+		}
+		s.count(reason, hung)
 		s.leftovers.Go(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 			defer cancel()
@@ -141,7 +144,7 @@ func (s *supervisor) endOf(ctx context.Context, p *process, hung error) {
 		exit := p.client.Exit()
 		lines := p.output.lastWords()
 		s.log.Error("the plugin ended", "exit", exit.Text)
-		s.count(fmt.Errorf("the process ended: %s", exit.Text))
+		s.count("ended", fmt.Errorf("the process ended: %s", exit.Text))
 		s.mu.Lock()
 		s.status.LastCrash = &Crash{At: s.now(), Exit: exit.Text, Output: lines}
 		s.mu.Unlock()
@@ -149,10 +152,17 @@ func (s *supervisor) endOf(ctx context.Context, p *process, hung error) {
 }
 
 // count notes that a process was lost and another one is due.
-func (s *supervisor) count(why error) {
+func (s *supervisor) count(reason string, why error) {
 	s.set(Backoff, why)
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.status.PID = 0
+	s.mu.Unlock()
+	s.restarted(reason)
+}
+
+func (s *supervisor) restarted(reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.status.Restarts++
+	s.status.RestartsBy[reason]++
 }

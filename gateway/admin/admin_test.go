@@ -147,7 +147,11 @@ func open(t *testing.T, change func(*Config)) *console {
 		},
 		Destinations: func() []*core.Destination { return []*core.Destination{{Type: "webhook", Name: "ops"}} },
 		Plugins: func() []Plugin {
-			return []Plugin{{Name: "custom", State: "ready"}, {Name: "datadog", State: "backoff"}}
+			return []Plugin{{Name: "custom", State: "ready"}, {
+				Name: "datadog", State: "backoff", Waiting: 3, RestartsBy: map[string]int{"hung": 2}, Calls: map[string]uint64{"timeout": 7},
+				Durations: Durations{Count: 9, Sum: 1.5, Within: map[float64]uint64{.001: 2, 5: 9}},
+				Crash:     &PluginCrash{Exit: "signal: killed", Output: []string{"last words"}},
+			}}
 		},
 		Now: func() time.Time { return noon }, Logger: slog.New(slog.DiscardHandler), Hosts: []string{"admin.example"},
 	}
@@ -291,7 +295,7 @@ func TestAnswers(t *testing.T) {
 		"destinations":   {"GET", "/v1/destinations", 200, []string{`"id":"webhook/ops"`, `"active":false,"disabled":"exhausted"`}},
 		"a destination":  {"GET", "/v1/destinations/webhook/ops", 200, []string{`"failures":5`}},
 		"without rate":   {"GET", "/v1/destinations/webhook/ops/health", 200, []string{`"success_rate":null`, `"errors":[]`}},
-		"plugins":        {"GET", "/v1/plugins", 200, []string{`"name":"datadog"`, `"state":"backoff"`}},
+		"plugins":        {"GET", "/v1/plugins", 200, []string{`"name":"datadog"`, `"state":"backoff"`, `"exit":"signal: killed"`, `"last words"`, `"calls":{"timeout":7}`}},
 		"incidents":      {"GET", "/v1/incidents", 200, []string{`{"incidents":[{"id":"INC-042","internal_id":"` + inc + `"`, `"next":""`}},
 		"a full page":    {"GET", "/v1/incidents?limit=1", 200, []string{`"next":"` + inc + `"`}},
 		"an incident":    {"GET", "/v1/incidents/INC-042", 200, []string{`"id":"INC-042"`, `"big":12345678901234567890`, `"timeline":[{"at":`, `"request":"` + req + `"`, `"versions":[{"number":1`, `"deliveries":[{"id":"` + del + `"`}},

@@ -127,17 +127,13 @@ var (
 	parked          = gauge("deliveries_parked", "Deliveries that wait for a disabled destination.")
 	enabled         = gauge("destination_enabled", "Whether a destination is sent to.", "destination")
 	destinationFail = gauge("destination_failures", "Attempts that failed since the last success.", "destination")
-	pluginUp        = gauge("plugin_up", "Whether a plugin is ready.", "plugin", "version")
-	pluginRestarts  = gauge("plugin_restarts_total", "How often a plugin was started again.", "plugin")
-	pluginInFlight  = gauge("plugin_inflight", "Calls that a plugin is working on.", "plugin")
 )
 
 // Describe makes *watched a collector.
 func (w *watched) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{
-		storeUp, inboxPending, inboxOldest, owed, owedOldest, parked,
-		enabled, destinationFail, pluginUp, pluginRestarts, pluginInFlight,
-	} {
+	for _, d := range append(pluginMetrics(),
+		storeUp, inboxPending, inboxOldest, owed, owedOldest, parked, enabled, destinationFail,
+	) {
 		ch <- d
 	}
 }
@@ -149,9 +145,7 @@ func (w *watched) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
 	for _, p := range w.api.cfg.Plugins() {
-		set(pluginUp, number(p.State == "ready"), p.Name, p.Version)
-		set(pluginInFlight, float64(p.InFlight), p.Name)
-		ch <- prometheus.MustNewConstMetric(pluginRestarts, prometheus.CounterValue, float64(p.Restarts), p.Name)
+		collectPlugin(ch, &p)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), w.api.cfg.Timeout)
 	defer cancel()

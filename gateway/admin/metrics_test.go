@@ -33,6 +33,13 @@ func TestMetrics(t *testing.T) {
 		`bellcrank_deliveries_parked 1`,
 		`bellcrank_destination_enabled{destination="webhook/ops"} 0`,
 		`bellcrank_plugin_up{plugin="datadog",version=""} 0`,
+		`bellcrank_plugin_state{plugin="datadog",state="backoff"} 1`,
+		`bellcrank_plugin_state{plugin="datadog",state="ready"} 0`,
+		`bellcrank_plugin_restarts_total{plugin="datadog",reason="hung"} 2`,
+		`bellcrank_plugin_calls_total{outcome="timeout",plugin="datadog"} 7`,
+		`bellcrank_plugin_waiting{plugin="datadog"} 3`,
+		`bellcrank_plugin_call_duration_seconds_bucket{plugin="datadog",le="0.001"} 2`,
+		`bellcrank_plugin_call_duration_seconds_count{plugin="datadog"} 9`,
 		`go_goroutines`,
 	} {
 		if !strings.Contains(body, want) {

@@ -281,9 +281,34 @@ type Plugin struct {
 	PID       int    `json:"pid,omitempty"`
 	Restarts  int    `json:"restarts"`
 	InFlight  int    `json:"in_flight"`
+	Waiting   int    `json:"waiting"` // calls for a place
 	SHA256    string `json:"sha256,omitempty"`
 	Sandbox   string `json:"sandbox,omitempty"` // level in force
 	LastError string `json:"last_error,omitempty"`
+	Memory    int64  `json:"memory_bytes,omitempty"`
+	// RestartsBy counts by reason: ended, hung, memory, replaced.
+	RestartsBy map[string]int `json:"restarts_by,omitempty"`
+	Crash      *PluginCrash   `json:"last_crash,omitempty"`
+	// OutputDropped is what the log had no room for, of the current process.
+	OutputDropped int64 `json:"output_dropped_bytes"`
+	// Calls counts by outcome: answered, a failure's code, or a fault.
+	Calls map[string]uint64 `json:"calls,omitempty"`
+
+	Durations Durations `json:"-"` // for the metrics
+}
+
+// PluginCrash is an end of a plugin's process that nobody asked for.
+type PluginCrash struct {
+	At     Time     `json:"at"`
+	Exit   string   `json:"exit"`   // such as "signal: killed"
+	Output []string `json:"output"` // the last lines that it wrote
+}
+
+// Durations is a histogram, in seconds.
+type Durations struct {
+	Count  uint64
+	Sum    float64
+	Within map[float64]uint64
 }
 
 // Health is how an integration or destination did over the last hours.

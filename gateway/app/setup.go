@@ -7,6 +7,7 @@ import (
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/keyring"
+	"bellcrank.example/core/pluginhost"
 	"bellcrank.example/core/route"
 	"bellcrank.example/gateway/admin"
 	"bellcrank.example/gateway/config"
@@ -110,10 +111,20 @@ func needsRestart(old, c *config.Config) []string {
 func (g *Gateway) pluginList() []admin.Plugin {
 	var list []admin.Plugin
 	for _, p := range g.plugins.Plugins() {
-		list = append(list, admin.Plugin{
-			Name: p.Name, Type: p.Type, Version: p.Version, State: string(p.State), Since: admin.Time{Time: p.Since},
-			PID: p.PID, Restarts: p.Restarts, InFlight: p.InFlight, SHA256: p.SHA256, Sandbox: p.Sandbox, LastError: p.LastError,
-		})
+		list = append(list, pluginOf(p))
 	}
 	return list
+}
+
+func pluginOf(p pluginhost.Status) admin.Plugin {
+	out := admin.Plugin{
+		Name: p.Name, Type: p.Type, Version: p.Version, State: string(p.State), Since: admin.Time{Time: p.Since},
+		PID: p.PID, Restarts: p.Restarts, InFlight: p.InFlight, Waiting: p.Waiting, SHA256: p.SHA256, Sandbox: p.Sandbox,
+		LastError: p.LastError, Memory: p.Memory, RestartsBy: p.RestartsBy, OutputDropped: p.OutputDropped, Calls: p.Calls.Outcomes,
+		Durations: admin.Durations{Count: p.Calls.Count, Sum: p.Calls.Sum.Seconds(), Within: p.Calls.Within},
+	}
+	if c := p.LastCrash; c != nil {
+		out.Crash = &admin.PluginCrash{At: admin.Time{Time: c.At}, Exit: c.Exit, Output: c.Output}
+	}
+	return out
 }
