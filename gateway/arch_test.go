@@ -79,6 +79,7 @@ var rooms = map[string][]string{
 	"gateway/admin":       {"core", "core/*", "sdk", "gateway/server", "fiber"},
 	"gateway/dashboard":   {"core", "core/*", "sdk", "gateway/server", "fiber"},
 	"gateway/config":      {"core", "core/*", "sdk", "sdk/expr", "hcl"},
+	"gateway/redact":      {},
 	"gateway/scaffold":    {".", "sdk"},
 	"gateway/app":         {anything},
 	"gateway/gatewaytest": {},

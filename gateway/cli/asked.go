@@ -299,7 +299,7 @@ func (a *console) inboxCommand() *cobra.Command {
 		},
 	}
 	show.Flags().BoolVar(&raw, "raw", false, "print only the body, byte for byte as it was sent")
-	return group("inbox", "requests as they came in", list, show, a.replayCommand())
+	return group("inbox", "requests as they came in", list, show, a.replayCommand(), a.fixtureCommand())
 }
 
 func (a *console) printRequests(list []admin.Request) {
