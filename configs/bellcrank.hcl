@@ -61,7 +61,7 @@ retention {
   raw_payloads = "14d" # requests as received: what a replay needs
   incidents    = "90d"
   deliveries   = "30d"
-  dead_letters = "30d" # deliveries that were given up
+  dead_letters = "30d" # deliveries that were given up; then they count as discarded
 }
 
 # ── Plugins: a block pins a version or changes how it runs ───────────────────

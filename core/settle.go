@@ -32,6 +32,7 @@ type Try struct {
 	Fold    bool             // the destination's
 	Jitter  float64          // drawn for this attempt, from 0 to 1
 	Now     time.Time        // the attempt's end
+	Suspect bool             // the clock can't be trusted: no span of time counts
 }
 
 // Settle decides what the attempt changes: the delivery, the others of its
@@ -192,8 +193,11 @@ func (s *settling) throttled(wait time.Duration) {
 		since, alone = s.pause(s.row.NextAt), false
 	}
 	if s.Now.Sub(since) >= s.Retry.total() {
-		s.exhaust(alone)
-		return
+		if !s.Suspect {
+			s.exhaust(alone)
+			return
+		}
+		s.countAfresh()
 	}
 	s.delay(s.older())
 	s.delay(s.newer())
@@ -206,6 +210,15 @@ func (s *settling) pause(until time.Time) time.Time {
 		s.state.ThrottledSince = s.Now
 	}
 	return s.state.ThrottledSince
+}
+
+// countAfresh forgets for how long there was throttling: it is the clock that
+// says so.
+func (s *settling) countAfresh() {
+	s.row.FirstAt = s.Now
+	if !s.state.ThrottledSince.IsZero() {
+		s.state.ThrottledSince = s.Now
+	}
 }
 
 // gone disables the destination: it asked for it.
@@ -226,6 +239,7 @@ func (s *settling) exhaust(alone bool) {
 		return
 	}
 	s.row.State = DeliveryParked
+	s.noteFailure()
 	s.disable(DisabledExhausted)
 }
 
@@ -242,9 +256,13 @@ func (s *settling) bury() {
 // fail notes a failed attempt on the row and the destination.
 func (s *settling) fail(class FaultClass) {
 	s.row.Fault, s.row.LastError = class, s.problem(class)
-	s.state.LastFailure, s.state.LastError = s.Now, s.row.LastError
+	s.noteFailure()
 	s.state.Failures++
 }
+
+// noteFailure notes when the destination last failed, and how. The next probe
+// of a disabled one counts from here, so a probe that is throttled is noted too.
+func (s *settling) noteFailure() { s.state.LastFailure, s.state.LastError = s.Now, s.row.LastError }
 
 // reactivate makes a destination active that answers again. One that a person
 // disabled, or that said it is gone, stays so.
@@ -277,6 +295,7 @@ func (s *settling) remainParked(wait time.Duration) {
 	if s.state.Disabled != DisabledExhausted || !probe {
 		return
 	}
+	s.noteFailure()
 	s.state.Probes++
 	delay := firstProbe
 	for range min(s.state.Probes, 10) {

@@ -78,7 +78,7 @@ func (l *line) settle(working context.Context, s sent) {
 	l.tell(working, now) // what follows is decided by this clock, and isn't to be mended for an earlier one
 	s.endedBy(now)
 	before := l.snapshot()
-	s.try.State, s.try.Jitter = before, l.d.cfg.Rand()
+	s.try.State, s.try.Jitter, s.try.Suspect = before, l.d.cfg.Rand(), l.d.cfg.Suspect()
 	o := s.try.Settle()
 	parks := l.keepState(&o, s.try.Now)
 	l.paceRelease(&o, before, s.try.Now)

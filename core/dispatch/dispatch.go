@@ -31,7 +31,7 @@ type Config struct {
 	Sockets        int                 // attempts at a time, all together; 4096 if zero
 	Poll           time.Duration       // looks for deliveries that nobody told of this often, at most 30 seconds, which is the default
 	Grace          time.Duration       // for attempts under way at a shutdown; 15 seconds if zero
-	Suspect        func() bool         // reports whether the clock can't be trusted: nothing grows too old then. Never if nil
+	Suspect        func() bool         // reports whether the clock can't be trusted: nothing grows too old then, nor is throttled too long. Never if nil
 	Notice         func(Notice)        // hears what a person must know; it must not block. None if nil
 	Observe        func(core.Attempt)  // hears of every attempt that is recorded; it must not block. None if nil
 	Now            func() time.Time    // time.Now if nil

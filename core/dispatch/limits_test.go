@@ -102,6 +102,33 @@ func TestWhatIsTooOldIsGivenUp(t *testing.T) {
 	}
 }
 
+func TestThrottlingIsNotCountedByAClockThatMayLie(t *testing.T) {
+	for name, suspect := range map[string]bool{"right": false, "suspect": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var ahead atomic.Int64
+				now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+				m, sink := newMemory(), always(429)
+				m.owe(1, core.Created, now(), "webhook/a")
+				d, stop := running(t, m, Config{
+					Now: now, Suspect: func() bool { return suspect }, Destinations: []*core.Destination{destination("a", sink)},
+				})
+				time.Sleep(90 * time.Second)
+				ahead.Store(int64(4 * time.Hour))
+				time.Sleep(90 * time.Second)
+				state := d.States()[0]
+				stop()
+				if state.Active() != suspect {
+					t.Errorf("disabled %q four hours later by a clock that is %s", state.Disabled, name)
+				}
+				if n := len(sink.messages()); n > 5 {
+					t.Errorf("%d attempts in three minutes at a destination that asks for one a minute", n)
+				}
+			})
+		})
+	}
+}
+
 func TestWhatIsTooOldIsGivenUpWithItsReason(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		start, m := time.Now(), newMemory()

@@ -142,7 +142,7 @@ func (g *Gateway) open(ctx context.Context, c *config.Config) error {
 	})
 	g.dispatcher = dispatch.New(dispatch.Config{
 		Store: g.store, NewID: g.store.NewID, Destinations: c.Destinations, PublicURL: c.PublicURL,
-		Now: Now, Logger: g.log.With("part", "dispatch"), Notice: g.notice,
+		Now: Now, Suspect: g.suspect, Logger: g.log.With("part", "dispatch"), Notice: g.notice,
 	})
 	g.bulks = dispatch.NewBulks(g.store, g.log.With("part", "bulk"))
 	g.openListeners(c, token)
@@ -171,7 +171,7 @@ func (g *Gateway) openStore(ctx context.Context, c *config.Config) error {
 		Suspect:   g.suspect,
 		Owed:      g.owed,
 		LockWait:  successorWait,
-		Retention: engine.Retention{Requests: c.Retention.RawPayloads, Attempts: c.Retention.Deliveries, Incidents: c.Retention.Incidents},
+		Retention: engine.Retention{Requests: c.Retention.RawPayloads, Attempts: c.Retention.Deliveries, Incidents: c.Retention.Incidents, DeadLetters: c.Retention.DeadLetters},
 		Now:       Now, Logger: g.log.With("part", "store"),
 	})
 	if err != nil {

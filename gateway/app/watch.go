@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,7 +23,7 @@ type watcher struct {
 		Incidents(ctx context.Context, f core.IncidentFilter) ([]*core.Incident, error)
 		NewID() core.ID
 	}
-	troubles func() []sdk.Event // what is wrong now, as triggers
+	troubles func(ctx context.Context) ([]sdk.Event, error) // what is wrong now, as triggers
 	every    time.Duration
 	now      func() time.Time
 	log      *slog.Logger
@@ -75,7 +76,11 @@ func (w *watcher) open(ctx context.Context) (map[string]bool, error) {
 func (w *watcher) look(ctx context.Context, told map[string]bool) error {
 	now := map[string]bool{}
 	var events []sdk.Event
-	for _, e := range w.troubles() {
+	wrong, err := w.ask(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range wrong {
 		now[e.DedupKey] = true
 		if !told[e.DedupKey] {
 			events = append(events, e)
@@ -100,6 +105,12 @@ func (w *watcher) look(ctx context.Context, told map[string]bool) error {
 	return nil
 }
 
+func (w *watcher) ask(ctx context.Context) ([]sdk.Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
+	defer cancel()
+	return w.troubles(ctx)
+}
+
 // commit stores the events as a request from ourselves.
 func (w *watcher) commit(ctx context.Context, events []sdk.Event) error {
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
@@ -121,22 +132,60 @@ func (w *watcher) commit(ctx context.Context, events []sdk.Event) error {
 }
 
 // troubles is what is wrong with the gateway now.
-func (g *Gateway) troubles() []sdk.Event {
+func (g *Gateway) troubles(ctx context.Context) ([]sdk.Event, error) {
+	letters, err := g.store.DeadLetters(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list what was given up: %w", err)
+	}
+	return slices.Concat(g.disabled(), givenUp(letters), g.broken()), nil
+}
+
+// disabled tells of each destination that isn't sent to.
+func (g *Gateway) disabled() []sdk.Event {
 	var events []sdk.Event
 	configured := g.current.Load().config.Destinations
 	for _, s := range g.dispatcher.States() {
 		known := slices.ContainsFunc(configured, func(d *core.Destination) bool { return d.ID() == s.Destination })
-		// Nobody needs to be told of what a person has done.
-		if s.Active() || s.Disabled == core.DisabledOperator || !known {
+		if s.Active() || !known {
 			continue
 		}
+		severity := sdk.High
+		if s.Disabled == core.DisabledOperator {
+			severity = sdk.Low // somebody meant it, but others may not know
+		}
 		events = append(events, sdk.Event{
-			Action: sdk.Trigger, Severity: sdk.High, DedupKey: "destination:" + s.Destination, IdentityRule: "destination",
+			Action: sdk.Trigger, Severity: severity, DedupKey: "destination:" + s.Destination, IdentityRule: "destination",
 			Title:       "Destination " + s.Destination + " is disabled: " + disabledWord(s.Disabled),
-			Description: "What it is owed is parked, and delivered when it is back. Its last error: " + s.LastError,
+			Description: "What it is owed is parked, and delivered when it is back. Its last error: " + cmp.Or(s.LastError, "none"),
 			Labels:      map[string]string{route.AboutLabel: s.Destination}, // it isn't told of itself
 		})
 	}
+	return events
+}
+
+// givenUp tells of each destination's dead letters. What dies in another minute
+// is another trouble: the one before ends with it, as the newer one counts all.
+func givenUp(letters []core.DeadLetters) []sdk.Event {
+	var events []sdk.Event
+	for _, l := range letters {
+		what := fmt.Sprintf("%d deliveries to %s were given up", l.Count, l.Destination)
+		if l.Count == 1 {
+			what = "A delivery to " + l.Destination + " was given up"
+		}
+		events = append(events, sdk.Event{
+			Action: sdk.Trigger, Severity: sdk.High, IdentityRule: "dead letters", Title: what,
+			DedupKey: "dead:" + l.Destination + ":" + l.Newest.UTC().Format("2006-01-02T15:04"),
+			Description: "The last one at " + l.Newest.UTC().Format(time.RFC3339) + ". `bellcrank delivery list -state dead -destination " +
+				l.Destination + "` lists them; `delivery retry` sends and `delivery discard` forgets them.",
+			Labels: map[string]string{route.AboutLabel: l.Destination}, // it isn't told of itself
+		})
+	}
+	return events
+}
+
+// broken tells of each plugin that doesn't start.
+func (g *Gateway) broken() []sdk.Event {
+	var events []sdk.Event
 	for _, p := range g.plugins.Plugins() {
 		if p.State != "quarantined" {
 			continue
@@ -151,8 +200,11 @@ func (g *Gateway) troubles() []sdk.Event {
 }
 
 func disabledWord(why core.DisabledReason) string {
-	if why == core.DisabledGone {
+	switch why {
+	case core.DisabledGone:
 		return "it answered 410 Gone"
+	case core.DisabledOperator:
+		return "somebody did so"
 	}
 	return "its retries are exhausted"
 }

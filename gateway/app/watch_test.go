@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -12,7 +13,7 @@ func TestOwnTroubleIsToldOnceAndEnds(t *testing.T) {
 	r := newRig(t)
 	var wrong []sdk.Event
 	newWatcher := func() *watcher {
-		return &watcher{store: r.store, troubles: func() []sdk.Event { return wrong }, now: r.clock, log: slog.Default()}
+		return &watcher{store: r.store, troubles: func(context.Context) ([]sdk.Event, error) { return wrong, nil }, now: r.clock, log: slog.Default()}
 	}
 	look := func(w *watcher, told map[string]bool) {
 		t.Helper()

@@ -268,6 +268,7 @@ type Cutoffs struct {
 	Quarantined time.Time
 	Attempts    time.Time
 	Incidents   time.Time
+	DeadLetters time.Time // those from before count as discarded
 	DeliveryIDs time.Time
 	Slots       time.Time
 	Counts      time.Time
@@ -275,8 +276,8 @@ type Cutoffs struct {
 }
 
 // Pruning is a pass that deletes in small steps, each a transaction of its
-// own between two batches. What is owed, and what open incidents tell of, is
-// never deleted.
+// own between two batches. What is owed or given up, and what open incidents
+// tell of, is never deleted.
 type Pruning interface {
 	// Step deletes a little and reports whether the pass is done.
 	Step(ctx context.Context) (done bool, err error)

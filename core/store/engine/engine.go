@@ -45,6 +45,7 @@ type Retention struct {
 	Requests    time.Duration // 14 days if zero
 	Quarantined time.Duration // requests that nobody could read; 90 days if zero
 	Attempts    time.Duration // 30 days if zero
+	DeadLetters time.Duration // deliveries that were given up; 30 days if zero
 	Incidents   time.Duration // after their end; 90 days if zero
 	DeliveryIDs time.Duration // 24 hours if zero
 }
@@ -60,6 +61,7 @@ func (c *Config) setDefaults() {
 	def(&c.Retention.Requests, 14*day)
 	def(&c.Retention.Quarantined, 90*day)
 	def(&c.Retention.Attempts, 30*day)
+	def(&c.Retention.DeadLetters, 30*day)
 	def(&c.Retention.Incidents, 90*day)
 	def(&c.Retention.DeliveryIDs, day)
 	def(&c.CommitWait, 5*time.Second)

@@ -49,7 +49,10 @@ func (p *pruning) Step(ctx context.Context) (bool, error) {
 	return len(p.stages) == 0, nil
 }
 
-const unfinished = `state IN ('due', 'leased', 'parked')`
+const (
+	unfinished = `state IN ('due', 'leased', 'parked')`
+	wanted     = `state IN ('due', 'leased', 'parked', 'dead')` // somebody may still send it
+)
 
 // requestIsNeeded holds for a request that tells of an open incident, or of
 // one that somebody has still to hear of.
@@ -62,7 +65,7 @@ const requestIsNeeded = `EXISTS (
 // ended selects the incidents that may go.
 const ended = `(
 	SELECT id FROM incident WHERE id > ?1 AND id <= ?2 AND status = 'resolved' AND resolved_at < ?3
-	AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.incident_id = incident.id AND delivery.` + unfinished + `))`
+	AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.incident_id = incident.id AND delivery.` + wanted + `))`
 
 // keepNumbers remembers which numbers were drawn before incidents go.
 const keepNumbers = `INSERT INTO tenant_counter (tenant_id, incident)
@@ -72,13 +75,14 @@ ON CONFLICT DO UPDATE SET incident = max(incident, excluded.incident)`
 // Prune starts a pass over everything that is past its time.
 func (db *DB) Prune(c engine.Cutoffs) engine.Pruning {
 	return &pruning{db: db, stages: []stage{
+		{"dead letters", deadLettersUntil(c.DeadLetters.UnixMicro())},
 		{"requests", window(`request WHERE`, `id`, pruneStep, int64(core.IDAt(c.Requests)), 0,
 			`DELETE FROM request WHERE id > ?1 AND id <= ?2 AND state IN ('done', 'ignored', 'rejected') AND NOT `+requestIsNeeded)},
 		{"quarantined requests", window(`request WHERE`, `id`, pruneStep, int64(core.IDAt(c.Quarantined)), 0,
 			`DELETE FROM request WHERE id > ?1 AND id <= ?2 AND state = 'quarantined' AND NOT `+requestIsNeeded)},
 		{"attempts", window(`attempt WHERE`, `id`, pruneStep, int64(core.IDAt(c.Attempts)), 0,
 			`DELETE FROM attempt WHERE id > ?1 AND id <= ?2 AND NOT EXISTS (
-			SELECT 1 FROM delivery WHERE delivery.id = attempt.delivery_id AND delivery.`+unfinished+`)`)},
+			SELECT 1 FROM delivery WHERE delivery.id = attempt.delivery_id AND delivery.`+wanted+`)`)},
 		{"incidents", window(`incident WHERE`, `id`, pruneIncident, int64(core.IDAt(c.Incidents)), c.Incidents.UnixMicro(),
 			keepNumbers,
 			`DELETE FROM event WHERE incident_id IN `+ended,
@@ -128,6 +132,22 @@ func window(from, column string, size int, until, at int64, deletions ...string)
 		}
 		after = last
 		return n < size, nil
+	}
+}
+
+const discardDead = `UPDATE delivery SET state = 'discarded' WHERE id IN (
+SELECT id FROM delivery WHERE state = 'dead' AND done_at < ? LIMIT ?) RETURNING id`
+
+// deadLettersUntil discards what was given up long ago. The rows stay for as
+// long as their incidents: they say who was to be told.
+func deadLettersUntil(until int64) func(*conn) (bool, error) {
+	return func(c *conn) (bool, error) {
+		n := 0
+		err := c.query(discardDead).int(until).num(pruneStep).each(func(*row) error {
+			n++
+			return nil
+		})
+		return n < pruneStep, err
 	}
 }
 

@@ -54,6 +54,40 @@ func deadIsRetried(t *testing.T, f *fixture) {
 	}
 }
 
+func deadLettersKept(t *testing.T, f *fixture) {
+	f.run()
+	f.accept(trigger("k"))
+	d := f.dead(1)
+	f.accept(resolve("k"))
+	told := f.delivery(1, 2)
+	told.State, told.DoneAt = core.DeliveryDelivered, f.clock()
+	f.must(f.Record(t.Context(), core.Outcome{Deliveries: []core.Delivery{told}}))
+	state := func() core.DeliveryState {
+		f.stop()
+		f.reopen()
+		f.must(f.Engine.Prune(t.Context()))
+		got, err := f.Delivery(t.Context(), d.ID)
+		if err != nil {
+			return "gone"
+		}
+		return got.State
+	}
+	for _, step := range []struct {
+		passes time.Duration
+		want   core.DeliveryState
+	}{
+		{29 * 24 * time.Hour, core.DeliveryDead},
+		{2 * 24 * time.Hour, core.DeliveryDiscarded},
+		{70 * 24 * time.Hour, "gone"}, // with its incident
+	} {
+		f.advance(step.passes)
+		if got := state(); got != step.want {
+			t.Errorf("%v later it is %s, want %s", step.passes, got, step.want)
+		}
+		f.run()
+	}
+}
+
 func olderIsNotRetried(t *testing.T, f *fixture) {
 	f.run()
 	f.accept(trigger("k"))

@@ -60,6 +60,7 @@ func Run(t *testing.T, open Open) {
 		"troubles are listed, newest first":                           troublesListed,
 		"lists filter and page":                                       listsFilter,
 		"what is past its time goes, what is owed stays":              pruned,
+		"what was given up is kept as long as is said":                deadLettersKept,
 		"what is held back is owed after a restart":                   heldIsOwedAfterRestart,
 		"what is roused is due":                                       rousedIsDue,
 		"groups outlive a restart":                                    groupsSurvive,
