@@ -13,38 +13,46 @@ import (
 // Store is what health is computed from.
 type Store interface {
 	// RequestTally counts an integration's requests since a time, in whole
-	// hours.
+	// minutes.
 	RequestTally(ctx context.Context, integration string, since time.Time) (core.Tally, error)
 	// RequestTrouble lists what went wrong with an integration's requests,
 	// newest first.
 	RequestTrouble(ctx context.Context, integration string, limit int) ([]core.Trouble, error)
 	// DeliveryTally counts the attempts at a destination since a time, in
-	// whole hours.
+	// whole minutes.
 	DeliveryTally(ctx context.Context, destination string, since time.Time) (core.Tally, error)
 	// DeliveryTrouble lists a destination's failed attempts, newest first.
 	DeliveryTrouble(ctx context.Context, destination string, limit int) ([]core.Trouble, error)
 }
 
-// Window is the time over which rates are counted.
-const Window = 24 * time.Hour
+// Windows are the times over which rates are counted, the shortest first. The
+// store keeps minutes for a day longer than the longest.
+func Windows() []time.Duration { return []time.Duration{time.Hour, 24 * time.Hour, 7 * 24 * time.Hour} }
 
 // recent bounds the errors that a report lists.
 const recent = 10
 
 // Report is how one integration or destination is doing.
 type Report struct {
-	Tally  core.Tally // over Window
+	Over   []Span // one for each of Windows
 	Recent []core.Trouble
+}
+
+// Span is how it did over one window.
+type Span struct {
+	Window time.Duration
+	Since  time.Time // the window's beginning, a whole minute
+	core.Tally
 }
 
 // SuccessRate returns the part of requests or attempts that went well, from 0
 // to 1, and false if there was none.
-func (r Report) SuccessRate() (float64, bool) {
-	all := r.Tally.OK + r.Tally.Failed
+func (s Span) SuccessRate() (float64, bool) {
+	all := s.OK + s.Failed
 	if all == 0 {
 		return 0, false
 	}
-	return float64(r.Tally.OK) / float64(all), true
+	return float64(s.OK) / float64(all), true
 }
 
 // Integration reports on an integration ("TYPE/NAME").
@@ -64,8 +72,12 @@ func report(
 ) (Report, error) {
 	var r Report
 	var err error
-	if r.Tally, err = tally(ctx, id, now.Add(-Window)); err != nil {
-		return Report{}, fmt.Errorf("count for %s: %w", id, err)
+	for _, window := range Windows() {
+		s := Span{Window: window, Since: now.Add(-window).Truncate(time.Minute)}
+		if s.Tally, err = tally(ctx, id, s.Since); err != nil {
+			return Report{}, fmt.Errorf("count for %s: %w", id, err)
+		}
+		r.Over = append(r.Over, s)
 	}
 	if r.Recent, err = trouble(ctx, id, recent); err != nil {
 		return Report{}, fmt.Errorf("list errors of %s: %w", id, err)

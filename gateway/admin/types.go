@@ -313,14 +313,20 @@ type Durations struct {
 
 // Health is how an integration or destination did over the last hours.
 type Health struct {
-	ID          string    `json:"id"`
-	WindowHours int       `json:"window_hours"`
-	SuccessRate *float64  `json:"success_rate"` // 0 to 1; null if there was nothing
-	OK          int       `json:"ok"`
-	Failed      int       `json:"failed"`
-	LastAt      Time      `json:"last_delivery_at,omitzero"`
-	LastOKAt    Time      `json:"last_success_at,omitzero"`
-	Errors      []Trouble `json:"errors"` // newest first
+	ID       string    `json:"id"`
+	LastAt   Time      `json:"last_delivery_at,omitzero"`
+	LastOKAt Time      `json:"last_success_at,omitzero"`
+	Windows  []Window  `json:"windows"` // the shortest first
+	Errors   []Trouble `json:"errors"`  // newest first
+}
+
+// Window is how it went over some time until now.
+type Window struct {
+	Hours       int      `json:"hours"`
+	Since       Time     `json:"since"`        // a whole minute
+	SuccessRate *float64 `json:"success_rate"` // 0 to 1; null if there was nothing
+	OK          int      `json:"ok"`
+	Failed      int      `json:"failed"`
 }
 
 // Trouble is one thing that went wrong.
@@ -333,16 +339,23 @@ type Trouble struct {
 
 func healthOf(id string, r health.Report) Health {
 	h := Health{
-		ID: id, WindowHours: int(health.Window.Hours()), OK: r.Tally.OK, Failed: r.Tally.Failed,
-		LastAt: Time{r.Tally.Last}, LastOKAt: Time{r.Tally.LastOK},
+		ID: id, Windows: each(r.Over, windowOf),
 		Errors: each(r.Recent, func(t core.Trouble) Trouble {
 			return Trouble{At: Time{t.At}, Code: t.Code, Message: t.Message, Subject: t.Subject}
 		}),
 	}
-	if rate, any := r.SuccessRate(); any {
-		h.SuccessRate = &rate
+	for _, s := range r.Over { // each knows of the same last ones
+		h.LastAt, h.LastOKAt = Time{s.Last}, Time{s.LastOK}
 	}
 	return h
+}
+
+func windowOf(s health.Span) Window {
+	w := Window{Hours: int(s.Window.Hours()), Since: Time{s.Since}, OK: s.OK, Failed: s.Failed}
+	if rate, any := s.SuccessRate(); any {
+		w.SuccessRate = &rate
+	}
+	return w
 }
 
 // Status is the gateway in one answer.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bellcrank.example/core/health"
 	"bellcrank.example/gateway/admin"
 	"bellcrank.example/gateway/app"
 )
@@ -328,7 +329,7 @@ func (a *console) integrationCommand() *cobra.Command {
 	}
 	test.Flags().StringVar(&sample, "sample", "", "the `NAME` of another of the adapter's samples")
 	health := &cobra.Command{
-		Use: "health [TYPE/NAME]", Short: "say how integrations did over the last 24 hours", Args: cobra.MaximumNArgs(1),
+		Use: "health [TYPE/NAME]", Short: "say how integrations did over the last hour, day and week", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				return a.health(cmd.Context(), "integrations", args)
@@ -409,7 +410,7 @@ func (a *console) destinationCommand() *cobra.Command {
 		},
 	}
 	health := &cobra.Command{
-		Use: "health [TYPE/NAME]", Short: "say how destinations did over the last 24 hours", Args: cobra.MaximumNArgs(1),
+		Use: "health [TYPE/NAME]", Short: "say how destinations did over the last hour, day and week", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				return a.health(cmd.Context(), "destinations", args)
@@ -462,15 +463,19 @@ func (a *console) health(ctx context.Context, kind string, names []string) error
 }
 
 func (a *console) printHealth(reports []admin.Health) {
+	head := []any{"name"}
+	for _, w := range health.Windows() {
+		head = append(head, fmt.Sprintf("success (%s)", short(w)))
+	}
 	var rows [][]any
 	for _, h := range reports {
-		rate := "–"
-		if h.SuccessRate != nil {
-			rate = fmt.Sprintf("%.1f %%", *h.SuccessRate*100)
+		row := []any{h.ID}
+		for _, w := range h.Windows {
+			row = append(row, successOf(w))
 		}
-		rows = append(rows, []any{h.ID, rate, h.OK, h.Failed, ago(h.LastAt.Time, app.Now())})
+		rows = append(rows, append(row, ago(h.LastAt.Time, app.Now())))
 	}
-	a.printTable([]any{"name", "success rate (24 h)", "ok", "failed", "last"}, rows)
+	a.printTable(append(head, "last"), rows)
 	for _, h := range reports {
 		for _, e := range h.Errors {
 			fmt.Fprintf(a.out, "\n%s  %s  %s  %s", e.At.Format(time.RFC3339), h.ID, e.Code, clip(e.Message, 120))
@@ -479,4 +484,20 @@ func (a *console) printHealth(reports []admin.Health) {
 	if slices.ContainsFunc(reports, func(h admin.Health) bool { return len(h.Errors) > 0 }) {
 		fmt.Fprintln(a.out)
 	}
+}
+
+// short is a window in days or hours.
+func short(window time.Duration) string {
+	if hours := int(window.Hours()); hours <= 24 {
+		return fmt.Sprintf("%d h", hours)
+	}
+	return fmt.Sprintf("%d d", int(window.Hours())/24)
+}
+
+// successOf is such as "99.0 % of 100".
+func successOf(w admin.Window) string {
+	if w.SuccessRate == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f %% of %d", *w.SuccessRate*100, w.OK+w.Failed)
 }

@@ -8,13 +8,13 @@ import (
 	"bellcrank.example/core"
 )
 
-// counts gathers what happened, per subject and hour.
+// counts gathers what happened, per subject and minute.
 type counts map[countRef]*core.Tally
 
 type countRef struct {
 	tenant  int64
 	subject string
-	hour    int64 // Unix time in hours
+	minute  int64 // Unix time in minutes
 }
 
 // add counts one more, making the map if need be.
@@ -22,7 +22,7 @@ func (c *counts) add(tenant int64, subject string, at time.Time, ok bool) {
 	if *c == nil {
 		*c = counts{}
 	}
-	ref := countRef{tenant, subject, at.Unix() / 3600}
+	ref := countRef{tenant, subject, at.Unix() / 60}
 	t := (*c)[ref]
 	if t == nil {
 		t = &core.Tally{}
@@ -43,12 +43,12 @@ func (c counts) list(more counts) []Count {
 	for _, from := range []counts{c, more} {
 		for ref, t := range from {
 			all = append(all, Count{
-				Tenant: ref.tenant, Subject: ref.subject, Hour: time.Unix(ref.hour*3600, 0).UTC(), Tally: *t,
+				Tenant: ref.tenant, Subject: ref.subject, Minute: time.Unix(ref.minute*60, 0).UTC(), Tally: *t,
 			})
 		}
 	}
 	slices.SortFunc(all, func(a, b Count) int {
-		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Subject, b.Subject), a.Hour.Compare(b.Hour))
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Subject, b.Subject), a.Minute.Compare(b.Minute))
 	})
 	return all
 }

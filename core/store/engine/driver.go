@@ -254,11 +254,11 @@ type Refused struct {
 	core.Refusal
 }
 
-// Count is what happened to one integration or destination within an hour.
+// Count is what happened to one integration or destination within a minute.
 type Count struct {
 	Tenant  int64
 	Subject string // "TYPE/NAME"
-	Hour    time.Time
+	Minute  time.Time
 	core.Tally
 }
 
@@ -271,7 +271,8 @@ type Cutoffs struct {
 	DeadLetters time.Time // those from before count as discarded
 	DeliveryIDs time.Time
 	Slots       time.Time
-	Counts      time.Time
+	Counts      time.Time // of requests by the hour
+	Minutes     time.Time // of what happened by the minute
 	Silences    time.Time
 }
 

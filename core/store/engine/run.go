@@ -178,7 +178,7 @@ func (e *Engine) cutoffs(now time.Time) Cutoffs {
 	return Cutoffs{
 		Requests: now.Add(-keep.Requests), Quarantined: now.Add(-keep.Quarantined),
 		Attempts: now.Add(-keep.Attempts), Incidents: now.Add(-keep.Incidents), DeadLetters: now.Add(-keep.DeadLetters),
-		DeliveryIDs: now.Add(-keep.DeliveryIDs), Slots: now.Add(-slotLife), Counts: now.Add(-90 * day), Silences: now.Add(-keep.Incidents),
+		DeliveryIDs: now.Add(-keep.DeliveryIDs), Slots: now.Add(-slotLife), Counts: now.Add(-90 * day), Minutes: now.Add(-8 * day), Silences: now.Add(-keep.Incidents),
 	}
 }
 

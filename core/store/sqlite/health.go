@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	sumHours          = `SELECT ifnull(sum(ok), 0), ifnull(sum(failed), 0), max(last_at), max(last_ok_at) FROM `
-	sumIntegration    = sumHours + `integration_hour WHERE tenant_id = ? AND subject = ? AND hour >= ?`
-	sumDestination    = sumHours + `destination_hour WHERE tenant_id = ? AND subject = ? AND hour >= ?`
-	latestIntegration = `SELECT max(last_at), max(last_ok_at) FROM integration_hour WHERE tenant_id = ? AND subject = ?`
-	latestDestination = `SELECT max(last_at), max(last_ok_at) FROM destination_hour WHERE tenant_id = ? AND subject = ?`
+	sumMinutes        = `SELECT ifnull(sum(ok), 0), ifnull(sum(failed), 0), max(last_at), max(last_ok_at) FROM `
+	sumIntegration    = sumMinutes + `integration_minute WHERE tenant_id = ? AND subject = ? AND minute >= ?`
+	sumDestination    = sumMinutes + `destination_minute WHERE tenant_id = ? AND subject = ? AND minute >= ?`
+	latestIntegration = `SELECT max(last_at), max(last_ok_at) FROM integration_minute WHERE tenant_id = ? AND subject = ?`
+	latestDestination = `SELECT max(last_at), max(last_ok_at) FROM destination_minute WHERE tenant_id = ? AND subject = ?`
 )
 
 // RequestTally counts an integration's requests since a time.
@@ -28,12 +28,12 @@ func (db *DB) DeliveryTally(ctx context.Context, destination string, since time.
 	return db.tally(ctx, sumDestination, latestDestination, destination, since)
 }
 
-// tally sums whole hours. When something was heard last is told even if that
+// tally sums whole minutes. When something was heard last is told even if that
 // is longer ago: a silent integration is what people look for.
 func (db *DB) tally(ctx context.Context, sum, latest, subject string, since time.Time) (t core.Tally, err error) {
-	hour := since.Truncate(time.Hour)
+	minute := since.Truncate(time.Minute)
 	err = db.read(ctx, func(c *conn) error {
-		_, err := c.query(sum).int(core.DefaultTenant).text(subject).when(hour).one(func(r *row) error {
+		_, err := c.query(sum).int(core.DefaultTenant).text(subject).when(minute).one(func(r *row) error {
 			t = core.Tally{OK: r.num(), Failed: r.num()}
 			return nil
 		})

@@ -98,8 +98,9 @@ func (db *DB) Prune(c engine.Cutoffs) engine.Pruning {
 		{"silences", statements(c.Silences.UnixMicro(), `DELETE FROM silence WHERE ends_at < ?`)},
 		{"slots", slots(c.Slots.UnixMicro())},
 		{"counters", statements(c.Counts.UnixMicro(),
-			fmt.Sprintf(`DELETE FROM request_count WHERE hour < %d AND ? > 0`, int64(core.IDAt(c.Counts))/hourIDs),
-			`DELETE FROM integration_hour WHERE hour < ?`, `DELETE FROM destination_hour WHERE hour < ?`)},
+			fmt.Sprintf(`DELETE FROM request_count WHERE hour < %d AND ? > 0`, int64(core.IDAt(c.Counts))/hourIDs))},
+		{"minutes", statements(c.Minutes.UnixMicro(),
+			oldMinutes(`integration_minute`), oldMinutes(`destination_minute`))},
 		{"free pages", func(c *conn) (bool, error) { return true, c.query(`PRAGMA incremental_vacuum(2000)`).exec() }},
 	}}
 }
@@ -133,6 +134,13 @@ func window(from, column string, size int, until, at int64, deletions ...string)
 		after = last
 		return n < size, nil
 	}
+}
+
+// oldMinutes deletes a table's old minutes but for the last of each subject:
+// that one says when it was last heard of.
+func oldMinutes(table string) string {
+	return `DELETE FROM ` + table + ` AS old WHERE minute < ? AND EXISTS (SELECT 1 FROM ` + table + ` AS newer
+WHERE newer.tenant_id = old.tenant_id AND newer.subject = old.subject AND newer.minute > old.minute)`
 }
 
 const discardDead = `UPDATE delivery SET state = 'discarded' WHERE id IN (

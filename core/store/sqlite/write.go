@@ -238,12 +238,12 @@ func bindDelivery(q *query, d *core.Delivery) *query {
 }
 
 const (
-	countUpsert = ` (tenant_id, subject, hour, ok, failed, last_at, last_ok_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+	countUpsert = ` (tenant_id, subject, minute, ok, failed, last_at, last_ok_at) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET ok = ok + excluded.ok, failed = failed + excluded.failed,
 last_at = max(ifnull(last_at, 0), excluded.last_at),
 last_ok_at = CASE WHEN excluded.last_ok_at IS NULL THEN last_ok_at ELSE max(ifnull(last_ok_at, 0), excluded.last_ok_at) END`
-	countIntegration = `INSERT INTO integration_hour` + countUpsert
-	countDestination = `INSERT INTO destination_hour` + countUpsert
+	countIntegration = `INSERT INTO integration_minute` + countUpsert
+	countDestination = `INSERT INTO destination_minute` + countUpsert
 )
 
 func (t tx) writeCounts(w *engine.Writes) error {
@@ -255,7 +255,7 @@ func (t tx) writeCounts(w *engine.Writes) error {
 
 func (t tx) upsertCounts(sql string, counts []engine.Count) error {
 	for _, c := range counts {
-		err := t.query(sql).int(c.Tenant).text(c.Subject).when(c.Hour).num(c.OK).num(c.Failed).
+		err := t.query(sql).int(c.Tenant).text(c.Subject).when(c.Minute).num(c.OK).num(c.Failed).
 			when(c.Last).when(c.LastOK).exec()
 		if err != nil {
 			return err

@@ -592,6 +592,9 @@ func pruned(t *testing.T, f *fixture) {
 	if memory, err := f.Memory(t.Context(), over, webhook); memory != "" || err != nil {
 		t.Errorf("of an incident that is gone a sender remembers %q, %v; want nothing", memory, err)
 	}
+	if tally, err := f.RequestTally(t.Context(), integration, f.clock()); tally.Last.IsZero() || err != nil {
+		t.Errorf("a silent integration was last heard of at %v, %v; want that kept", tally.Last, err)
+	}
 	list, err := f.Incidents(t.Context(), core.IncidentFilter{})
 	f.must(err)
 	numbers := map[int64]bool{}

@@ -328,14 +328,14 @@ func bellRings(t *testing.T, f *fixture) {
 	}
 }
 
-func countedByHour(t *testing.T, f *fixture) {
+func countedByMinute(t *testing.T, f *fixture) {
 	f.run()
 	began := f.clock()
 	f.accept(trigger("k"))
 	rejected := f.request()
 	rejected.State, rejected.Code = core.RequestRejected, core.InvalidJSON
 	f.commit(insert(rejected))
-	f.advance(time.Hour)
+	f.advance(time.Minute)
 	last := f.clock()
 	open := f.owe(last)
 	open.State = core.RequestQuarantined

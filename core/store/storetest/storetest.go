@@ -56,7 +56,7 @@ func Run(t *testing.T, open Open) {
 		"a success releases what the destination held up":             successReleases,
 		"the schedule survives a restart to the microsecond":          scheduleSurvives,
 		"the bell rings for destinations that are owed something":     bellRings,
-		"requests and attempts are counted by the hour":               countedByHour,
+		"requests and attempts are counted by the minute":             countedByMinute,
 		"troubles are listed, newest first":                           troublesListed,
 		"lists filter and page":                                       listsFilter,
 		"what is past its time goes, what is owed stays":              pruned,

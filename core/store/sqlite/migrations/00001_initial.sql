@@ -238,15 +238,16 @@ CREATE TABLE destination_state (
     PRIMARY KEY (tenant_id, destination)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE integration_hour (
+-- What happened within each minute; the last one of a subject is kept for ever.
+CREATE TABLE integration_minute (
     tenant_id   INTEGER NOT NULL,
     subject     TEXT NOT NULL,
-    hour        INTEGER NOT NULL,
+    minute      INTEGER NOT NULL,
     ok          INTEGER NOT NULL,
     failed      INTEGER NOT NULL,
     last_at     INTEGER,
     last_ok_at  INTEGER,
-    PRIMARY KEY (tenant_id, subject, hour)
+    PRIMARY KEY (tenant_id, subject, minute)
 ) STRICT, WITHOUT ROWID;
 
 -- How many requests were stored in each hour of their ids: counted with them,
@@ -259,15 +260,15 @@ CREATE TABLE request_count (
     PRIMARY KEY (tenant_id, integration, hour)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE destination_hour (
+CREATE TABLE destination_minute (
     tenant_id   INTEGER NOT NULL,
     subject     TEXT NOT NULL,
-    hour        INTEGER NOT NULL,
+    minute      INTEGER NOT NULL,
     ok          INTEGER NOT NULL,
     failed      INTEGER NOT NULL,
     last_at     INTEGER,
     last_ok_at  INTEGER,
-    PRIMARY KEY (tenant_id, subject, hour)
+    PRIMARY KEY (tenant_id, subject, minute)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE refusal (
