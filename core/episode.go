@@ -13,7 +13,7 @@ const aliasWindow = 10 * time.Second
 // tells whether the event is of the newest episode, and whether that is over.
 func (f *folding) trigger(c *Change, e *Event) {
 	slot := f.slot(c, KeySlot, e.Key)
-	if twin := f.retried(c, e); twin != nil && !(c.Again && slot.knows(c.mark(e))) {
+	if twin := f.retried(c, e); twin != nil && (!c.Again || !slot.knows(c.mark(e))) {
 		f.twin(c, e, twin)
 		return
 	}

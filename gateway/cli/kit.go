@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -105,7 +106,7 @@ func (a *console) pluginTestCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p.Path, p.Args, p.Output = program.Path, append(program.Args, args[1:]...), a.err
+			p.Path, p.Args, p.Output = program.Path, slices.Concat(program.Args, args[1:]), a.err
 			return a.pluginTest(cmd.Context(), p, cmp.Or(program.Folder, filepath.Dir(program.Path)))
 		},
 	}

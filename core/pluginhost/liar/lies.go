@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"slices"
 	"strings"
 
@@ -16,8 +18,12 @@ func handle(_ any, stream grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(stream)
 	for {
 		var in emptypb.Empty
-		if err := stream.RecvMsg(&in); err != nil {
+		err := stream.RecvMsg(&in)
+		if errors.Is(err, io.EOF) {
 			return nil // the end of the stream
+		}
+		if err != nil {
+			return err
 		}
 		var answers [][]byte
 		switch message := in.ProtoReflect().GetUnknown(); {
