@@ -320,9 +320,12 @@ func (r *reader) findUnrendered(e *sdk.Event) {
 			r.notes = append(r.notes, sdk.UnrenderedNote(field.member, field.value))
 		}
 	}
-	e.Test = sdk.Unrendered(e.Title)
 	if sdk.Unrendered(e.Service) {
 		e.Service = ""
+	}
+	e.Test = sdk.Unrendered(e.Title)
+	if e.Test && e.DedupKey == "" { // it says the same whatever happens: one incident is enough to tell of it
+		e.DedupKey, e.IdentityRule = TitleKey(e.Title, e.Service), "title and service"
 	}
 }
 

@@ -54,7 +54,7 @@ func TestEvent(t *testing.T) {
 		},
 		"a placeholder": {
 			body:  `{"title":"{{alert.name}}"}`,
-			want:  sdk.Event{Action: sdk.Trigger, Title: "{{alert.name}}", Test: true},
+			want:  sdk.Event{Action: sdk.Trigger, Title: "{{alert.name}}", Test: true, DedupKey: TitleKey("{{alert.name}}", ""), IdentityRule: "title and service"},
 			notes: 1,
 		},
 		"a placeholder beside a title costs nobody a page": {
