@@ -24,6 +24,9 @@ type Adapters interface {
 	// the request, or a *core.AdaptError. A plugin that isn't ready is an error
 	// at once.
 	Adapt(ctx context.Context, plugin string, r sdk.Request) (sdk.Result, error)
+	// Probe does the same in a process of its own, for a request that is
+	// suspected of ending the plugin's.
+	Probe(ctx context.Context, plugin string, r sdk.Request) (sdk.Result, error)
 	// Ready reports whether a call has a chance.
 	Ready(plugin string) bool
 	// Serves returns the version that serves, and the SHA-256 in hex of its
@@ -186,7 +189,11 @@ func (in *Intake) call(ctx context.Context, integration *core.Integration, r *co
 	in.began(r.ID, cancel)
 	in.late.Go(func() {
 		defer in.ended(r.ID, cancel)
-		result, err := in.cfg.Adapters.Adapt(ctx, integration.Plugin, request)
+		adapt := in.cfg.Adapters.Adapt
+		if in.isSuspect(r.ID) {
+			adapt = in.cfg.Adapters.Probe
+		}
+		result, err := adapt(ctx, integration.Plugin, request)
 		out <- answer{result, err}
 	})
 	return out

@@ -92,7 +92,8 @@ func (in *Intake) sweep(ctx context.Context) (wait func(), err error) {
 }
 
 // redoAll goes through requests in parallel, but those that were in an adapter
-// when it crashed one by one, so that the guilty one is found.
+// when it crashed one by one, in a process where they are alone, so that the
+// guilty one is found and harms nobody.
 func (in *Intake) redoAll(ctx context.Context, group []*core.Request) {
 	slots := make(chan struct{}, sweepers)
 	var atWork sync.WaitGroup

@@ -69,7 +69,7 @@ func reach(body []byte) map[string]string {
 }
 
 func dial(network, address string) error {
-	c, err := net.DialTimeout(network, address, 5*time.Second)
+	c, err := net.DialTimeout(network, address, patience)
 	if err != nil {
 		return err
 	}
@@ -257,7 +257,7 @@ func TestShimRefusesWhatItCannotUnderstand(t *testing.T) {
 		"nothing": {}, "no policy": {"x", "/bin/true", "true"}, "no file": {"{}"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			out, err := exec.CommandContext(ctx, executable(t), append([]string{sandbox.Command}, args...)...).CombinedOutput()
 			if err == nil || !strings.Contains(string(out), "bellcrank: ") {

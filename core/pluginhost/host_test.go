@@ -22,6 +22,9 @@ import (
 	"bellcrank.example/sdk"
 )
 
+// patience is how long a test waits for what happens at once on a quiet machine.
+const patience = 3 * time.Minute
+
 func executable(t testing.TB) string {
 	t.Helper()
 	path, err := os.Executable()
@@ -50,7 +53,7 @@ func spec(t testing.TB) Spec {
 		Name: "chaos", Type: "chaos", Version: "1.0.0", Path: privateCopy(t), SHA256: pinned(),
 		Env:       map[string]string{"GORACE": "atexit_sleep_ms=0"},
 		Instances: map[string]json.RawMessage{"chaos/one": json.RawMessage(`{"a":1}`)},
-		Limits:    Limits{Timeout: 30 * time.Second}, // a loaded machine
+		Limits:    Limits{Timeout: patience}, // a loaded machine
 	}
 }
 
@@ -75,7 +78,7 @@ func privateCopy(t testing.TB) string {
 func run(t testing.TB, s Spec, change func(*Config)) *Host {
 	t.Helper()
 	cfg := Config{Plugins: []Spec{s}, RunDir: filepath.Join(t.TempDir(), "run"), Shim: sandbox.Self(), Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
-	cfg.Timing.Start = 60 * time.Second // a loaded machine, the race detector
+	cfg.Timing.Start, cfg.Timing.Drain = patience, patience // a loaded machine, the race detector
 	if change != nil {
 		change(&cfg)
 	}
@@ -125,15 +128,15 @@ func within(t testing.TB, d time.Duration) context.Context {
 }
 
 func call(t testing.TB, h *Host, path, body string) (sdk.Result, error) {
-	return h.Adapt(within(t, 30*time.Second), "chaos", sdk.Request{ID: "r", Path: path, Body: []byte(body), Integration: "chaos/one"})
+	return h.Adapt(within(t, patience), "chaos", sdk.Request{ID: "r", Path: path, Body: []byte(body), Integration: "chaos/one"})
 }
 
 // eventually waits for something that another process does.
 func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !is(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within 30 seconds: %s", what)
+			t.Fatalf("not within %v: %s", patience, what)
 		}
 	}
 }

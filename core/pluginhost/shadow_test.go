@@ -17,7 +17,7 @@ import (
 func shadowed(t *testing.T, name, value string) *Host {
 	t.Helper()
 	first := spec(t)
-	h := run(t, first, nil)
+	h := run(t, first, func(c *Config) { c.Timing.Drain = time.Second }) // nobody waits for one that hangs
 	second := first
 	second.Version = "2.0.0"
 	second.Env = map[string]string{"GORACE": "atexit_sleep_ms=0", name: value}
@@ -136,7 +136,7 @@ func TestGuestGoesByItself(t *testing.T) {
 	if err := h.Guest(t.Context(), guest); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Adapt(within(t, 30*time.Second), guest.Name, sdk.Request{ID: "r", Integration: "chaos/one"}); err != nil {
+	if _, err := h.Adapt(within(t, patience), guest.Name, sdk.Request{ID: "r", Integration: "chaos/one"}); err != nil {
 		t.Error(err)
 	}
 	passed.Store(int64(guestStay + time.Second))
@@ -152,7 +152,7 @@ func TestThereIsRoomForSoManyGuests(t *testing.T) {
 	for i := range maxGuests + 1 {
 		guest := first
 		guest.Name = fmt.Sprint("chaos@", i)
-		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		if err := h.Guest(ctx, guest); (err == nil) != (i < maxGuests) {
 			t.Errorf("guest %d: %v", i, err)
 		}

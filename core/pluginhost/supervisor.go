@@ -35,6 +35,7 @@ type supervisor struct {
 	admission atomic.Pointer[admission]
 	timeout   atomic.Int64 // of a call, nanoseconds
 	guest     bool         // it isn't configured, and goes by itself
+	probe     bool         // a guest that reads what is suspected
 	visited   atomic.Int64 // when a guest was last asked for, in nanoseconds
 	stays     atomic.Bool  // a guest that goes only when it is told to
 	shadow    atomic.Pointer[shadow]

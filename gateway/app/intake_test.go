@@ -118,6 +118,11 @@ func (r *rig) Ready(string) bool {
 	return r.ready
 }
 
+// Probe is no different here.
+func (r *rig) Probe(ctx context.Context, plugin string, request sdk.Request) (sdk.Result, error) {
+	return r.Adapt(ctx, plugin, request)
+}
+
 // Serves makes the rig its own adapters of the versions that are configured.
 func (r *rig) Serves(string) (version, sha256 string) { return "", "" }
 

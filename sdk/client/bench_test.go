@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -70,7 +72,7 @@ func alertsBody(slow bool) []byte {
 const callers = 64
 
 // BenchmarkAdapt puts the ways to an adapter side by side: req/s with 64
-// callers, and the processor time of a request in the gateway and in the
+// callers, how long they wait, and the processor time of a request in the gateway and in the
 // plugin. One in a hundred slow ones takes 20 ms.
 func BenchmarkAdapt(b *testing.B) {
 	c := start(b, nil)
@@ -101,11 +103,20 @@ func BenchmarkAdapt(b *testing.B) {
 func measure(b *testing.B, c *Client, slow bool, adapt func(context.Context, sdk.Request) (sdk.Result, error)) {
 	quickBody, slowBody := alertsBody(false), alertsBody(true)
 	var count atomic.Int64
+	var mu sync.Mutex
+	var all []time.Duration
 	b.SetParallelism(callers / runtime.GOMAXPROCS(0))
 	own, plugin := processorTime(b, "self"), processorTime(b, strconv.Itoa(c.PID()))
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
+		var took []time.Duration
+		defer func() {
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, took...)
+		}()
 		for pb.Next() {
+			began := time.Now()
 			r := sdk.Request{ID: "r", Method: "POST", Path: "alerts", Body: quickBody}
 			if slow && count.Add(1)%100 == 0 {
 				r.Body = slowBody
@@ -117,11 +128,16 @@ func measure(b *testing.B, c *Client, slow bool, adapt func(context.Context, sdk
 				b.Errorf("%d events, %v; want 2", len(result.Events), err)
 				return
 			}
+			took = append(took, time.Since(began))
 		}
 	})
 	b.StopTimer()
 	n := float64(b.N)
 	b.ReportMetric(n/b.Elapsed().Seconds(), "req/s")
+	slices.Sort(all)
+	for name, percent := range map[string]int{"p50-ms": 50, "p99-ms": 99} {
+		b.ReportMetric(all[len(all)*percent/100].Seconds()*1000, name)
+	}
 	b.ReportMetric(float64((processorTime(b, "self")-own).Microseconds())/n, "gateway-µs/op")
 	b.ReportMetric(float64((processorTime(b, strconv.Itoa(c.PID()))-plugin).Microseconds())/n, "plugin-µs/op")
 	b.ReportMetric(0, "ns/op")

@@ -118,7 +118,7 @@ func Start(ctx context.Context, cfg Config) (*Client, error) {
 	defer cancel()
 	go c.cleanUp()
 	if err := c.start(ctx); err != nil {
-		wait, cancel := context.WithTimeout(ctx, lastWords)
+		wait, cancel := context.WithTimeout(ctx, grace)
 		defer cancel()
 		c.ended(wait) // its own end explains more than ours
 		c.Kill()

@@ -24,8 +24,7 @@ import (
 const (
 	// handshakeLine is the longest first line on stdout, in bytes.
 	handshakeLine = 4 << 10
-	// lastWords is how long output is read after the process has ended, and
-	// how long a failed start is given to end by itself.
+	// lastWords is how long output is read after the process has ended.
 	lastWords = 200 * time.Millisecond
 	// lifelineFD is the lifeline's descriptor in the process.
 	lifelineFD = 3
