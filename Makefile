@@ -16,7 +16,7 @@ FUZZTIME ?= 30s
 # Everything but the race detector builds without cgo.
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test race test-lifecycle test-alertmanager test-node test-python test-root isolation bench fuzz lint check generate clean
+.PHONY: help build run test race test-lifecycle test-alertmanager test-node test-python test-kill test-receivers test-root isolation bench fuzz lint check generate clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,12 @@ test-node: ## run the tests of the example adapter in Node (needs node and npm)
 
 test-python: ## run the tests of the example adapter in Python (needs python3-grpcio)
 	$(GO) test -count=1 -tags python -run '^TestPython' ./gateway
+
+test-kill: ## kill a sender at each step of a delivery, twenty times each
+	BELLCRANK_TEST_KILLS=20 $(GO) test -count=1 -timeout 20m -run '^TestAKillAtAnyStep' ./gateway/app
+
+test-receivers: ## run the tests of the example receivers (needs node and python3)
+	$(GO) test -count=1 -tags receivers -run '^TestReceiver' ./core/destination/webhook
 
 test-root: ## run the sandbox's tests as an ordinary user (needs root, to become one)
 	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; chmod 755 "$$dir"; \

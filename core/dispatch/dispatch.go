@@ -103,6 +103,9 @@ func New(cfg Config) *Dispatcher {
 // returns an error only if it can't read the destinations' states.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	states, err := d.loadStates(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

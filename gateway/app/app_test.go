@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(victimDir); dir != "" {
+		os.Exit(victim(dir))
+	}
 	// The HTTP library keeps one clock for ever, and its janitor wakes every ten
 	// seconds to see that its server has stopped.
 	goleak.VerifyTestMain(m,

@@ -186,8 +186,14 @@ func (c *Client) once(request *http.Request) Reply {
 	reply.Status, reply.RetryAfter = response.StatusCode, response.Header.Get("Retry-After")
 	reply.Header = shown(response.Header)
 	reply.Body = c.read(response.Body)
-	reply.Snippet = strings.ToValidUTF8(string(reply.Body[:min(len(reply.Body), maxSnippet)]), "\uFFFD")
+	reply.Snippet = snippet(reply.Body)
 	return reply
+}
+
+// snippet returns the beginning of a body as text, whatever it is.
+func snippet(body []byte) string {
+	text := strings.ToValidUTF8(string(body[:min(len(body), maxSnippet)]), "\uFFFD")
+	return strings.ToValidUTF8(text[:min(len(text), maxSnippet)], "") // what replaces a byte is longer
 }
 
 // read returns the beginning of the body. A body that drips isn't waited for;
