@@ -160,6 +160,8 @@ type SenderConfig struct {
 	// AllowedCIDRs are networks that the sender may reach although they aren't
 	// public.
 	AllowedCIDRs []netip.Prefix
+	// Plugin is the plugin that the type comes from, empty for our own types.
+	Plugin string
 	// Templates are those settings that are texts over the incident, by name,
 	// as far as they are set.
 	Templates map[string]Template

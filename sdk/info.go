@@ -13,6 +13,9 @@ type Info struct {
 	// Type is the integration type, such as "datadog": lower case letters,
 	// digits and hyphens.
 	Type string `json:"type"`
+	// Role is RoleDestination for a plugin that delivers incident changes;
+	// empty for one that adapts requests.
+	Role string `json:"role,omitempty"`
 	// Name is for people, such as "Datadog".
 	Name string `json:"name"`
 	// Version is the adapter's semantic version.

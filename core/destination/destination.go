@@ -28,6 +28,7 @@ type Type struct {
 	Summary  string // one sentence
 	Settings []sdk.Setting
 	Memory   bool // its senders remember something of each incident
+	Plugged  bool // it comes from a plugin
 	// Events are the kinds that a destination takes unless its configuration
 	// says otherwise; all if empty.
 	Events []core.Kind

@@ -25,28 +25,42 @@ func (s *supervisor) call(ctx context.Context, r sdk.Request) (sdk.Result, error
 	if s.guest {
 		s.visited.Store(s.now().UnixNano())
 	}
-	if s.live.Load() == nil {
-		return sdk.Result{}, s.down(s.notReady())
+	p, leave, err := s.admit(ctx, r.Integration)
+	if err != nil {
+		return sdk.Result{}, err
 	}
-	a := s.admission.Load()
-	if err := a.acquire(ctx, r.Integration); err != nil {
-		return sdk.Result{}, s.down(err)
-	}
-	defer a.release()
-	p := s.enter()
-	if p == nil {
-		return sdk.Result{}, s.down(s.notReady())
-	}
-	defer p.leave()
-	if err := p.refusal(r.Integration); err != nil {
-		return sdk.Result{}, s.down(err)
-	}
+	defer leave()
 	result, err := p.client.Adapt(ctx, r)
 	result, err = s.judge(result, err)
 	if sh := s.shadow.Load(); sh != nil {
 		sh.offer(r, result, err)
 	}
 	return result, err
+}
+
+// admit waits for a place in the live process, for an integration or
+// destination. leave gives it back.
+func (s *supervisor) admit(ctx context.Context, of string) (p *process, leave func(), err error) {
+	if s.live.Load() == nil {
+		return nil, nil, s.down(s.notReady())
+	}
+	a := s.admission.Load()
+	if err := a.acquire(ctx, of); err != nil {
+		return nil, nil, s.down(err)
+	}
+	if p = s.enter(); p == nil {
+		a.release()
+		return nil, nil, s.down(s.notReady())
+	}
+	leave = func() {
+		p.leave()
+		a.release()
+	}
+	if err := p.refusal(of); err != nil {
+		leave()
+		return nil, nil, s.down(err)
+	}
+	return p, leave, nil
 }
 
 // enter takes part in the live process, which then isn't ended under the call.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"bellcrank.example/core"
+	"bellcrank.example/core/destination/plugged"
 	"bellcrank.example/core/dispatch"
 	"bellcrank.example/core/fetch"
 	"bellcrank.example/core/intake"
@@ -32,9 +33,12 @@ import (
 
 // Config holds what a gateway needs. Load is required.
 type Config struct {
-	Load    func() (*config.Config, error) // reads the configuration; called again on a reload
-	Specs   func(*config.Config) ([]pluginhost.Spec, error)
-	Shim    []string // that confines plugins; see pluginhost.Config
+	Load  func() (*config.Config, error) // reads the configuration; called again on a reload
+	Specs func(*config.Config) ([]pluginhost.Spec, error)
+	Shim  []string // that confines plugins; see pluginhost.Config
+	// Port is by which destinations of the configuration reach their plugins;
+	// nil if no plugin brings a destination along.
+	Port    *plugged.Port
 	Version string
 	Started func(ingest, admin string) // is told when both listeners accept; may be nil
 	// Outside is how the certificates of vendors and the URLs that confirm
@@ -124,6 +128,9 @@ func (g *Gateway) open(ctx context.Context, c *config.Config) error {
 	})
 	if err != nil {
 		return fmt.Errorf("plugins: %w", err)
+	}
+	if g.cfg.Port != nil {
+		g.cfg.Port.Connect(g.plugins)
 	}
 	if err := g.openStore(ctx, c); err != nil {
 		return err

@@ -41,11 +41,15 @@ func (a *console) inspectCommand() *cobra.Command {
 func (a *console) printEntry(e pluginhost.LockEntry) {
 	i := e.Info
 	fmt.Fprintf(a.out, "%s %s (%s)\n%s\n\n", i.Name, e.Version, e.Type, i.Summary)
+	sender, order := string(cmp.Or(i.Sender, sdk.Machine)), string(cmp.Or(i.EventTime, sdk.Arrival))
+	if i.Role == sdk.RoleDestination {
+		sender, order = "", "" // it reads no requests
+	}
 	for _, line := range [][2]string{
 		{"sha256", e.SHA256[pluginhost.Platform()]},
 		{"documents", i.DocsURL},
-		{"sender", string(cmp.Or(i.Sender, sdk.Machine))},
-		{"order", string(cmp.Or(i.EventTime, sdk.Arrival))},
+		{"role", i.Role},
+		{"sender", sender}, {"order", order},
 		{"methods", strings.Join(i.Methods, ", ")},
 		{"entrances", strings.Join(entrancesOf(i), ", ")},
 		{"headers", strings.Join(i.Headers, ", ")},
@@ -92,7 +96,11 @@ func samplesOf(i sdk.Info) (list []string) {
 func snippetOf(i sdk.Info) string {
 	var out bytes.Buffer
 	variable := strings.ToUpper(strings.ReplaceAll(i.Type, "-", "_"))
-	fmt.Fprintf(&out, "integration %q \"production\" {\n  routing_key \"main\" {\n    value = env(\"%s_KEY\")\n  }\n", i.Type, variable)
+	if i.Role == sdk.RoleDestination {
+		fmt.Fprintf(&out, "destination %q \"production\" {\n", i.Type)
+	} else {
+		fmt.Fprintf(&out, "integration %q \"production\" {\n  routing_key \"main\" {\n    value = env(\"%s_KEY\")\n  }\n", i.Type, variable)
+	}
 	signs := func(s sdk.SignatureScheme) bool { return s.NeedsSecret() }
 	if slices.ContainsFunc(i.Signatures, signs) {
 		comment := "# "

@@ -92,25 +92,27 @@ func (a *console) pluginRun(ctx context.Context, path string, body runBody, f ad
 }
 
 func (a *console) pluginTestCommand() *cobra.Command {
-	p := sdktest.Process{}
+	p, settings := sdktest.Process{}, ""
 	cmd := &cobra.Command{
 		Use:   "test FILE [-cases DIR] [-- ARG...]",
 		Short: "hold a plugin executable, in any language, to the contract",
 		Long: "Runs the conformance kit: the description, the recorded cases, pairs of trigger and resolve, samples,\n" +
 			"hostile bodies, cancellation, many calls at once, and what the process leaves behind. A case is a folder\n" +
 			"with request.json and want.json. -update writes want.json anew; look at the difference before you accept\n" +
-			"it. Exits with 3 if a check fails.",
+			"it. A destination is asked to deliver, and given every kind of answer; it needs its -settings. Exits with 3 if a check fails.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			program, err := pluginhost.ProgramOf(args[0])
 			if err != nil {
 				return err
 			}
+			p.Settings = json.RawMessage(settings)
 			p.Path, p.Args, p.Output = program.Path, slices.Concat(program.Args, args[1:]), a.err
 			return a.pluginTest(cmd.Context(), p, cmp.Or(program.Folder, filepath.Dir(program.Path)))
 		},
 	}
 	cmd.Flags().StringVar(&p.Cases, "cases", "", "folder of the cases, such as testdata; default: those beside the executable")
+	cmd.Flags().StringVar(&settings, "settings", "{}", "settings of a destination, as JSON")
 	cmd.Flags().BoolVar(&p.Update, "update", false, "write what the plugin answers into want.json")
 	return cmd
 }

@@ -10,11 +10,15 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"bellcrank.example/core"
+	"bellcrank.example/core/destination"
+	"bellcrank.example/core/destination/plugged"
 	"bellcrank.example/core/pluginhost"
 	"bellcrank.example/core/pluginhost/sandbox"
 	"bellcrank.example/gateway/config"
+	"bellcrank.example/sdk"
 )
 
 // loader reads configurations and finds the executables that they name.
@@ -24,6 +28,7 @@ type loader struct {
 	directory string           // of the built-in plugins
 	builtin   *pluginhost.Lock // what pins them
 	others    *pluginhost.Lock // what pins other people's, beside the configuration
+	port      *plugged.Port    // by which destinations reach their plugins
 }
 
 // newLoader finds the plugins that were built along with this binary.
@@ -47,7 +52,7 @@ func newLoader(paths []string, getenv func(string) (string, bool)) (*loader, err
 		}
 		others.Plugins = append(others.Plugins, beside.Plugins...)
 	}
-	return &loader{paths: paths, getenv: getenv, directory: directory, builtin: lock, others: others}, nil
+	return &loader{paths: paths, getenv: getenv, directory: directory, builtin: lock, others: others, port: &plugged.Port{}}, nil
 }
 
 // find returns the entry of a plugin and where its executable is. Other
@@ -72,12 +77,26 @@ func builtins() (string, error) {
 	return filepath.Join(filepath.Dir(self), "plugins"), nil
 }
 
+// destinationTypes are our own, and those that pinned plugins bring along. One
+// of ours can't be replaced.
+func (l *loader) destinationTypes() []destination.Type {
+	types := destination.Types()
+	for _, e := range l.others.Plugins {
+		known := slices.ContainsFunc(types, func(t destination.Type) bool { return t.Name == e.Type })
+		if e.Info.Role == sdk.RoleDestination && !known {
+			newest, _ := l.others.Find(e.Type, "")
+			types = append(types, destination.Plugged(newest.Info, l.port))
+		}
+	}
+	return types
+}
+
 // check reads the configuration, writes every problem of it, and returns how
 // many warnings there were.
 func (l *loader) check(out io.Writer) (c *config.Config, warnings int, err error) {
 	c, diags := config.Load(config.Source{
 		Paths: l.paths, Getenv: l.getenv,
-		Describe: config.Described(l.others, l.builtin),
+		Describe: config.Described(l.others, l.builtin), DestinationTypes: l.destinationTypes(),
 	})
 	if err := diags.Write(out, 100, false); err != nil {
 		return nil, 0, fmt.Errorf("write diagnostics: %w", err)
@@ -110,6 +129,11 @@ func (l *loader) specs(c *config.Config) ([]pluginhost.Spec, error) {
 			if in.Plugin == p.Name {
 				spec.Instances[in.ID()] = in.Settings
 				in.AdapterHash = spec.SHA256
+			}
+		}
+		for _, d := range c.Destinations {
+			if s, ok := d.Sender.(*plugged.Sender); ok && s.Plugin() == p.Name {
+				spec.Instances[d.ID()] = s.Settings()
 			}
 		}
 		specs = append(specs, spec)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"bellcrank.example/core/destination/plugged"
 	"bellcrank.example/core/pluginhost"
 	"bellcrank.example/core/pluginhost/sandbox"
 	"bellcrank.example/gateway/app"
@@ -70,12 +71,15 @@ func (a *console) runGateway(ctx context.Context, paths []string, getenv func(st
 		slog.SetDefault(log) // for what is given none, such as a sender whose template fails
 		return log
 	}
+	port := &plugged.Port{} // outlives reloads
 	return app.Run(ctx, app.Config{
+		Port: port,
 		Load: func() (*config.Config, error) {
 			l, err := newLoader(paths, getenv) // the lock file may have changed too
 			if err != nil {
 				return nil, err
 			}
+			l.port = port
 			c, err := a.load(l)
 			if err == nil {
 				setLevel(level, c.Telemetry.LogLevel)

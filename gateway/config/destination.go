@@ -93,6 +93,13 @@ func (l *loader) sender(b *block, kind destination.Type) core.Sender {
 			return nil
 		}
 	}
+	if kind.Plugged {
+		p, ok := l.pluginOf(b, kind.Name)
+		if !ok {
+			return nil
+		}
+		cfg.Plugin = p.Name
+	}
 	sender, err := l.src.NewSender(kind, cfg)
 	if err != nil {
 		l.errorf(settingNamed(settings, b.at, err), "Invalid settings", "%v.", err)

@@ -76,6 +76,9 @@ func (l *loader) described(b *block, in *core.Integration) {
 	case info.Type != in.Type:
 		l.errorf(&b.at, "Wrong plugin", "Plugin %s adapts %q, not %q.", p.Name, info.Type, in.Type)
 		return
+	case info.Role == sdk.RoleDestination:
+		l.errorf(&b.at, "Wrong plugin", "Plugin %s is a destination: it reads no requests. Write destination %q %q.", p.Name, in.Type, in.Name)
+		return
 	}
 	override(&in.Limits, info.Limits)
 	settings := &settingsReader{loader: l}

@@ -28,6 +28,7 @@ import (
 	"bellcrank.example/sdk"
 	"bellcrank.example/sdk/internal/wire"
 	"bellcrank.example/sdk/internal/wire/adapterv1"
+	"bellcrank.example/sdk/internal/wire/destinationv1"
 )
 
 const (
@@ -93,6 +94,7 @@ type Client struct {
 	conn    *grpc.ClientConn
 	plugin  adapterv1.PluginClient
 	adapter adapterv1.AdapterClient
+	target  destinationv1.DestinationClient
 	info    sdk.Info
 	runs    context.Context // ends with the process
 	stop    context.CancelFunc
@@ -221,6 +223,7 @@ func (c *Client) connect(ctx context.Context) error {
 		return errors.New("handshake: no gRPC connection")
 	}
 	c.conn, c.plugin, c.adapter = conn, adapterv1.NewPluginClient(conn), adapterv1.NewAdapterClient(conn)
+	c.target = destinationv1.NewDestinationClient(conn)
 	description, err := c.plugin.Describe(ctx, &adapterv1.DescribeRequest{})
 	if err != nil {
 		return fmt.Errorf("describe: %w", err)

@@ -27,6 +27,8 @@ type Process struct {
 	Cases  string    // folder of cases; without one only what needs none is checked
 	Update bool      // write want.json anew instead of comparing
 	Output io.Writer // gets what the process prints; discarded if nil
+	// Settings are those of a destination, as a JSON object.
+	Settings json.RawMessage
 }
 
 // CheckProcess runs the kit against a plugin executable in any language. An
@@ -49,6 +51,11 @@ func CheckProcess(ctx context.Context, p Process) (*Report, error) {
 	t := &inReport{report: &Report{}}
 	a := &process{Client: running, configured: map[string]string{}}
 	t.do(func(t runner) {
+		if running.Describe().Role == sdk.RoleDestination {
+			everyDestinationCheck(t, running, p.Settings)
+			t.run("process", func(t runner) { checkEveryProcess(ctx, t, a, p, dir) })
+			return
+		}
 		var cases []testCase
 		if p.Cases != "" {
 			cases = loadCases(t, p.Cases)
@@ -109,13 +116,18 @@ func (p *process) configure(ctx context.Context, settings json.RawMessage) (stri
 }
 
 func checkProcess(ctx context.Context, t runner, a *process, p Process, dir string) {
+	t.run("a large body", func(t runner) { checkLarge(ctx, t, a) })
+	checkEveryProcess(ctx, t, a, p, dir)
+}
+
+// checkEveryProcess is what a process has to do whatever its role.
+func checkEveryProcess(ctx context.Context, t runner, a *process, p Process, dir string) {
 	t.run("describes itself alike", func(t runner) { checkDescribe(ctx, t, a, p) })
 	t.run("health", func(t runner) {
 		if err := a.Check(ctx); err != nil {
 			t.Errorf("the health service: %v", err)
 		}
 	})
-	t.run("a large body", func(t runner) { checkLarge(ctx, t, a) })
 	t.run("settings come and go", func(t runner) { checkSettings(ctx, t, a) })
 	t.run("no files and no network", func(t runner) { checkTraces(t, a.PID(), dir) })
 	t.run("ends when it is told to", func(t runner) { checkStop(ctx, t, a) })

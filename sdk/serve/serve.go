@@ -51,6 +51,24 @@ func Adapter(a sdk.Adapter) {
 	serve(newServer(a, os.Stderr), handshake)
 }
 
+// Destination serves d as Adapter serves an adapter.
+func Destination(d sdk.Destination) { Adapter(deliverer{d}) }
+
+// deliverer is a destination in the place of an adapter.
+type deliverer struct{ sdk.Destination }
+
+// Describe is the destination's own, with its role.
+func (d deliverer) Describe() sdk.Info {
+	info := d.Destination.Describe()
+	info.Role = sdk.RoleDestination
+	return info
+}
+
+// Adapt refuses requests.
+func (deliverer) Adapt(context.Context, sdk.Request) (sdk.Result, error) {
+	return sdk.Result{}, &sdk.Failure{Code: sdk.Unsupported, Message: "this plugin is a destination: it reads no requests"}
+}
+
 // handshake is the real stdout if the gateway started this process. It is set
 // aside while packages initialise, so that not even what a library prints then
 // gets into the handshake.
@@ -132,4 +150,9 @@ func limitMemory() {
 }
 
 // capabilities is what plugins made with this package can do besides the floor.
-func capabilities() []string { return []string{wire.CapabilityExchange} }
+func (s *server) capabilities() []string {
+	if _, ok := s.adapter.(deliverer); ok {
+		return []string{wire.CapabilityDeliver}
+	}
+	return []string{wire.CapabilityExchange}
+}

@@ -20,6 +20,7 @@ import (
 	"bellcrank.example/sdk"
 	"bellcrank.example/sdk/internal/wire"
 	"bellcrank.example/sdk/internal/wire/adapterv1"
+	"bellcrank.example/sdk/internal/wire/destinationv1"
 )
 
 // defaultConcurrency is how many calls an adapter takes at once if it doesn't
@@ -65,6 +66,10 @@ func (s *server) grpcServer(options []grpc.ServerOption) *grpc.Server {
 
 func (s *server) register(g *grpc.Server) {
 	adapterv1.RegisterPluginServer(g, s)
+	if d, ok := s.adapter.(deliverer); ok {
+		destinationv1.RegisterDestinationServer(g, &destination{server: s, deliverer: d})
+		return
+	}
 	adapterv1.RegisterAdapterServer(g, s)
 }
 
@@ -82,7 +87,7 @@ func (s *server) Describe(context.Context, *adapterv1.DescribeRequest) (*adapter
 		return nil, status.Errorf(codes.Internal, "encode description: %v", err)
 	}
 	return &adapterv1.DescribeResponse{
-		InfoJson: blob, Capabilities: capabilities(), ContractMinor: wire.ContractMinor, Sdk: "go",
+		InfoJson: blob, Capabilities: s.capabilities(), ContractMinor: wire.ContractMinor, Sdk: "go",
 	}, nil
 }
 

@@ -1,0 +1,189 @@
+// Package plugged is a destination whose type comes from a plugin. The plugin
+// says which requests to make and what the answers mean; they are made here,
+// with the guard and the limits of every other destination.
+package plugged
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"bellcrank.example/core"
+	"bellcrank.example/core/destination/transport"
+	"bellcrank.example/core/destination/wording"
+	"bellcrank.example/sdk"
+)
+
+const (
+	// maxRequests bounds the requests of one attempt.
+	maxRequests = 4
+	// maxBody bounds a request's body, and maxRemember what is remembered of an
+	// incident, in bytes.
+	maxBody     = 1 << 20
+	maxRemember = 4 << 10
+	maxWords    = 300
+	// patience is for the body of an answer, which the plugin may need.
+	patience = 5 * time.Second
+)
+
+// Plugins asks destination plugins.
+type Plugins interface {
+	// Deliver asks a plugin what is to be done next for a delivery.
+	Deliver(ctx context.Context, plugin string, d sdk.Delivery) (sdk.Step, error)
+}
+
+// Port leads from senders, which come with a configuration, to the plugins,
+// which run later and longer. Its zero value leads nowhere yet.
+type Port struct{ plugins atomic.Pointer[Plugins] }
+
+// Connect makes the port lead to the plugins.
+func (p *Port) Connect(plugins Plugins) { p.plugins.Store(&plugins) }
+
+func (p *Port) deliver(ctx context.Context, plugin string, d sdk.Delivery) (sdk.Step, error) {
+	plugins := p.plugins.Load()
+	if plugins == nil {
+		return sdk.Step{}, errors.New("no plugins run here")
+	}
+	return (*plugins).Deliver(ctx, plugin, d)
+}
+
+// Sender delivers by a plugin.
+type Sender struct {
+	port     *Port
+	plugin   string
+	settings json.RawMessage
+	client   *transport.Client
+}
+
+// New returns a Sender.
+func New(port *Port, cfg core.SenderConfig) (*Sender, error) {
+	client, err := transport.New(transport.Config{AllowedCIDRs: cfg.AllowedCIDRs, Patience: patience})
+	if err != nil {
+		return nil, err
+	}
+	return &Sender{port: port, plugin: cfg.Plugin, settings: cfg.Settings, client: client}, nil
+}
+
+// Plugin is the plugin's name, and Settings what it shall be configured with.
+func (s *Sender) Plugin() string            { return s.plugin }
+func (s *Sender) Settings() json.RawMessage { return s.settings }
+
+// Send makes the requests that the plugin asks for, until it says how the
+// attempt ended. A plugin that doesn't answer is as a destination that doesn't.
+func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
+	d := s.delivery(m)
+	var last core.Answer
+	for {
+		step, err := s.port.deliver(ctx, s.plugin, d)
+		switch {
+		case err != nil:
+			return failed(last, fmt.Errorf("the plugin: %w", err))
+		case step.Outcome != nil:
+			return ended(last, *step.Outcome)
+		case len(d.Answers) == maxRequests:
+			return failed(last, fmt.Errorf("the plugin asks for more than %d requests in one attempt", maxRequests))
+		}
+		request, err := httpRequest(ctx, *step.Request)
+		if err != nil {
+			return failed(last, fmt.Errorf("the plugin's request: %w", err))
+		}
+		reply := s.client.Do(request)
+		if reply.Err != nil {
+			return reply.Answer // nobody has answered: there is nothing to interpret
+		}
+		last = reply.Answer
+		d.Answers = append(d.Answers, sdk.HTTPAnswer{Status: reply.Status, Header: reply.Header, Body: reply.Body})
+	}
+}
+
+// Request is the first request of an attempt, for people to look at.
+func (s *Sender) Request(ctx context.Context, m core.Message) (*http.Request, error) {
+	step, err := s.port.deliver(ctx, s.plugin, s.delivery(m))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the plugin: %w", err)
+	case step.Request == nil:
+		return nil, &core.Error{Code: core.Conflict, Message: "The plugin makes no request for this."}
+	}
+	return httpRequest(ctx, *step.Request)
+}
+
+func httpRequest(ctx context.Context, r sdk.HTTPRequest) (*http.Request, error) {
+	if err := transport.CheckURL(r.URL); err != nil {
+		return nil, err
+	}
+	if len(r.Body) > maxBody {
+		return nil, fmt.Errorf("its body has %d bytes, %d are the most", len(r.Body), maxBody)
+	}
+	method := r.Method
+	if method == "" {
+		method = http.MethodPost
+	}
+	request, err := http.NewRequestWithContext(ctx, method, r.URL, bytes.NewReader(r.Body))
+	if err != nil {
+		return nil, errors.New("method or url can't be used") // the error would repeat the URL
+	}
+	for name, values := range r.Header {
+		for _, value := range values {
+			request.Header.Add(name, value)
+		}
+	}
+	if request.Header.Get("User-Agent") == "" {
+		request.Header.Set("User-Agent", "bellcrank")
+	}
+	return request, nil
+}
+
+func failed(last core.Answer, err error) core.Answer {
+	last.Err, last.Fault = err, core.DestinationFault
+	return last
+}
+
+// ended is what an outcome means for the last answer. The plugin knows its
+// target: a 409 may well be a success, and a 200 none.
+func ended(last core.Answer, o sdk.Outcome) core.Answer {
+	last.RetryAfter = ""
+	last.Remember = o.Remember
+	if len(o.Remember) > maxRemember {
+		return failed(last, fmt.Errorf("the plugin wants %d bytes remembered, %d are the most", len(o.Remember), maxRemember))
+	}
+	switch {
+	case o.Class == sdk.Delivered:
+		last.Status, last.Err, last.Fault = http.StatusOK, nil, core.NoFault
+		return last
+	case o.Class == sdk.Refused:
+		last.Fault = core.DeliveryFault
+	case o.RetryAfter > 0:
+		last.Fault, last.RetryAfter = core.Throttled, strconv.FormatInt(int64(o.RetryAfter/time.Second), 10)
+	default:
+		last.Fault = core.DestinationFault
+	}
+	if last.Err = errors.New("the target didn't take it"); o.Message != "" {
+		last.Err = errors.New(wording.Cut(wording.Line(o.Message), maxWords))
+	}
+	return last
+}
+
+func (s *Sender) delivery(m core.Message) sdk.Delivery {
+	return sdk.Delivery{
+		ID: m.ID, Destination: m.Destination, Kind: string(m.Kind), Attempt: m.Attempt, At: m.At, Now: m.Now,
+		Author: m.Author, Note: m.Note, Memory: m.Memory, Settings: s.settings, Incident: incident(m),
+	}
+}
+
+func incident(m core.Message) sdk.Incident {
+	in := m.Incident
+	return sdk.Incident{
+		ID: in.Name(), UID: in.ID.String(), Title: in.Title, Description: in.Description, Severity: in.Severity, Status: string(in.Status),
+		Service: in.Service, AffectedServices: in.Affected, CustomerImpact: in.Impact, URL: m.IncidentURL, SourceURL: in.SourceURL,
+		Integration: in.Integration, DedupKey: in.DedupKey, Version: in.Version, Count: in.Count,
+		OpenedAt: in.OpenedAt, AcknowledgedAt: in.AckedAt, ResolvedAt: in.ResolvedAt,
+		Labels: in.Labels, Metadata: in.Metadata, Links: in.Links, Test: in.Test, Previous: in.Previous.String(),
+	}
+}
