@@ -2,7 +2,7 @@
 // built outside of it has to require.
 package bellcrank
 
-import _ "embed"
+import "embed"
 
 var (
 	// GoMod is the module's go.mod.
@@ -13,4 +13,11 @@ var (
 	//
 	//go:embed go.sum
 	GoSum []byte
+
+	// Examples are those parts of the examples with which plugins in other
+	// languages begin.
+	//
+	//go:embed examples/adapter-node/bellcrank.js examples/adapter-node/package.json examples/adapter-node/package-lock.json
+	//go:embed examples/adapter-python/bellcrank.py examples/adapter-python/adapter.desc
+	Examples embed.FS
 )

@@ -178,3 +178,35 @@ func (f *foreign) refusesChanges(s *stack, problem string) {
 		f.t.Errorf("after that: %d %s (%v), want 200", a.Status, a.Body, err)
 	}
 }
+
+// begunPluginsPassTheKit begins a plugin in a language from each of the samples,
+// and holds it to the contract. ready makes the folder run.
+func begunPluginsPassTheKit(t *testing.T, language string, ready func(folder string) error) {
+	t.Helper()
+	samples, err := filepath.Glob("scaffold/testdata/*.json")
+	if err != nil || len(samples) < 10 {
+		t.Fatalf("%d samples, %v", len(samples), err)
+	}
+	for _, sample := range append(samples, "") {
+		name := "made-up"
+		args := []string{"plugin", "new", "", "-lang", language, "-o", ""}
+		if sample != "" {
+			name = strings.ReplaceAll(strings.TrimSuffix(filepath.Base(sample), ".json"), "_", "-")
+			args = append(args, "-from", sample)
+		}
+		t.Run(name, func(t *testing.T) {
+			folder := filepath.Join(t.TempDir(), name)
+			args[2], args[6] = name, folder
+			bellcrank := filepath.Join(bin, "bellcrank")
+			if out, err := exec.Command(bellcrank, args...).CombinedOutput(); err != nil {
+				t.Fatalf("plugin new: %v\n%s", err, out)
+			}
+			if err := ready(folder); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.Command(bellcrank, "plugin", "test", folder).CombinedOutput(); err != nil {
+				t.Errorf("plugin test: %v\n%s", err, out)
+			}
+		})
+	}
+}

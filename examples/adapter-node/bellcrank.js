@@ -48,10 +48,12 @@ function json(object) {
   return object && Object.keys(object).length > 0 ? Buffer.from(JSON.stringify(object), 'utf8') : Buffer.alloc(0);
 }
 
-// nanos is a Date in nanoseconds, as a string: numbers are too short for it.
+// nanos is a Date, or a BigInt of nanoseconds, as a string: numbers are too
+// short for it. What is too far away to be told so is unknown, 0.
 function nanos(date) {
   const ms = date instanceof Date ? date.getTime() : NaN;
-  return Number.isFinite(ms) ? String(BigInt(ms) * 1_000_000n) : '0';
+  const n = typeof date === 'bigint' ? date : Number.isFinite(ms) ? BigInt(ms) * 1_000_000n : 0n;
+  return n === BigInt.asIntN(64, n) ? String(n) : '0';
 }
 
 function word(prefix, value) {

@@ -54,11 +54,12 @@ def to_json(members):
 
 
 def nanos(when):
-    """A datetime in nanoseconds; 0 if there is none."""
-    if when is None:
-        return 0
-    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
-    return (when - epoch) // datetime.timedelta(microseconds=1) * 1000
+    """A datetime, or a number of nanoseconds, in nanoseconds; 0 if there is none,
+    or if it is too far away to be told so."""
+    if isinstance(when, datetime.datetime):
+        epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+        when = (when - epoch) // datetime.timedelta(microseconds=1) * 1000
+    return when if when and -(2**63) <= when < 2**63 else 0
 
 
 class Contract:

@@ -32,7 +32,7 @@ type Language struct {
 
 // languages lists all there are. Add one here, in a file of its own beside
 // golang.go, and its templates below templates.
-func languages() []*Language { return []*Language{golang()} }
+func languages() []*Language { return []*Language{golang(), node(), python()} }
 
 //go:embed all:templates
 var templates embed.FS

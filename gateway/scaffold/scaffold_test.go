@@ -152,3 +152,37 @@ func TestTheUnpackedSDKIsWhole(t *testing.T) {
 		t.Errorf("our tests are there: %q, %v", tests, err)
 	}
 }
+
+// TestEveryLanguageIsBegun looks at what can be seen without the language: the
+// parts that are there, and no trace of templates and of the examples. Tests
+// with the languages themselves run what is made.
+func TestEveryLanguageIsBegun(t *testing.T) {
+	parts := map[string][]string{
+		"go":     {"main.go", "go.mod"},
+		"node":   {"adapter.js", "words.js", "bellcrank.js", "adapter.proto", "plugin.json", "package.json", "package-lock.json"},
+		"python": {"adapter.py", "words.py", "bellcrank.py", "adapter.proto", "adapter.desc", "plugin.json"},
+	}
+	for _, language := range Languages() {
+		t.Run(language, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "acme")
+			_, files, err := New(Config{Name: "acme", Dir: dir, Language: language})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range append([]string{"README.md", ".gitignore", "testdata/problem_resolved/want.json"}, parts[language]...) {
+				if !slices.Contains(files, filepath.FromSlash(want)) {
+					t.Errorf("%s is missing in %q", want, files)
+				}
+			}
+			for _, name := range files {
+				content, err := os.ReadFile(filepath.Join(dir, name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if bytes.Contains(content, []byte("{{$")) || bytes.Contains(bytes.ToLower(content), []byte("duplicati")) {
+					t.Errorf("%s has a trace of what it was made of", name)
+				}
+			}
+		})
+	}
+}
