@@ -46,6 +46,8 @@ type Status struct {
 	OutputDropped       int64          // bytes of the current process that were too many for the log
 	Sandbox             string         // level in force
 	Memory              int64          // resident bytes, 0 where the system doesn't tell
+	MemoryLimit         int64          // past which the process is replaced
+	MemoryBy            string         // what holds it to that: watch, or nothing where the system doesn't tell
 	Calls               Calls
 }
 

@@ -178,6 +178,10 @@ func (s *supervisor) report() Status {
 	}
 	status.RestartsBy = maps.Clone(status.RestartsBy)
 	status.Memory, status.Calls = residentBytes(status.PID), s.figures.calls()
+	status.MemoryLimit, status.MemoryBy = s.spec.memory(), "watch"
+	if status.PID != 0 && status.Memory == 0 {
+		status.MemoryBy = "nothing"
+	}
 	status.InFlight, status.Waiting = s.admission.Load().len()
 	return status
 }

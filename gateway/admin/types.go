@@ -286,6 +286,10 @@ type Plugin struct {
 	Sandbox   string `json:"sandbox,omitempty"` // level in force
 	LastError string `json:"last_error,omitempty"`
 	Memory    int64  `json:"memory_bytes,omitempty"`
+	// MemoryLimit is past which the process is replaced, and MemoryBy what holds
+	// it to that: watch or nothing.
+	MemoryLimit int64  `json:"memory_limit_bytes,omitempty"`
+	MemoryBy    string `json:"memory_by,omitempty"`
 	// RestartsBy counts by reason: ended, hung, memory, replaced.
 	RestartsBy map[string]int `json:"restarts_by,omitempty"`
 	Crash      *PluginCrash   `json:"last_crash,omitempty"`

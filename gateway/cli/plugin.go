@@ -34,12 +34,21 @@ func (a *console) pluginCommand() *cobra.Command {
 	return group("plugin", "adapter executables and processes", append(commands, a.kitCommands()...)...)
 }
 
+// memoryOf says what a process takes, what it may take, and what holds it to
+// that.
+func memoryOf(p admin.Plugin) string {
+	if p.PID == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%d/%d MiB (%s)", p.Memory>>20, p.MemoryLimit>>20, p.MemoryBy)
+}
+
 func (a *console) printPlugins(list []admin.Plugin) {
 	var rows [][]any
 	for _, p := range list {
-		rows = append(rows, []any{p.Name, p.Type, p.Version, p.State, p.PID, p.Restarts, p.InFlight, p.Sandbox, clip(p.SHA256, 12), clip(p.LastError, 60)})
+		rows = append(rows, []any{p.Name, p.Type, p.Version, p.State, p.PID, p.Restarts, p.InFlight, memoryOf(p), p.Sandbox, clip(p.SHA256, 12), clip(p.LastError, 60)})
 	}
-	a.printTable([]any{"plugin", "type", "version", "state", "pid", "restarts", "in flight", "sandbox", "sha256", "last error"}, rows)
+	a.printTable([]any{"plugin", "type", "version", "state", "pid", "restarts", "in flight", "memory", "sandbox", "sha256", "last error"}, rows)
 }
 
 // describe runs a plugin that a person has named, once, and pins it. Its
