@@ -49,6 +49,8 @@ var rooms = map[string][]string{
 	"sdk/sdktest/*":       {"sdk", "sdk/serve"}, // plugins that its tests build
 	"sdk/expr":            {"sdk", "hcl"},
 
+	"sdk/sdktest/testdata/v1": {"go-plugin", "grpc"}, // knows nothing of today's SDK
+
 	"plugins/*":  {"sdk", "sdk/serve", "sdk/expr", "plugins/internal/*"},
 	"examples/*": {"sdk", "sdk/serve", "sdk/expr"},
 

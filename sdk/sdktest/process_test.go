@@ -26,13 +26,15 @@ func TestMain(m *testing.M) {
 }
 
 // executable builds the plugin that breaks promises, once.
-var executable = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(folder, "broken")
-	cmd := exec.Command("go", "build", "-o", path, "./testdata/broken")
+var executable = sync.OnceValues(func() (string, error) { return build("broken") })
+
+func build(name string) (string, error) {
+	path := filepath.Join(folder, name)
+	cmd := exec.Command("go", "build", "-o", path, "./testdata/"+name)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	cmd.Stderr = os.Stderr
 	return path, cmd.Run()
-})
+}
 
 func check(t *testing.T, args ...string) *Report {
 	t.Helper()
@@ -90,5 +92,23 @@ func TestEachBrokenProcessFailsForItsReason(t *testing.T) {
 				t.Errorf("%s doesn't say %q: %+v", tt.check, tt.says, report.Checks)
 			}
 		})
+	}
+}
+
+// TestAPluginOfTheFirstContractStillPasses runs one that was built against the
+// first version of the contract, and not with this SDK.
+func TestAPluginOfTheFirstContractStillPasses(t *testing.T) {
+	path, err := build("v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := CheckProcess(t.Context(), Process{Path: path, Cases: filepath.Join("testdata", "broken", "cases")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range report.Checks {
+		if len(c.Complaints) > 0 {
+			t.Errorf("%s: %q", c.Name, c.Complaints)
+		}
 	}
 }
