@@ -16,7 +16,7 @@ FUZZTIME ?= 30s
 # Everything but the race detector builds without cgo.
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test race test-lifecycle test-alertmanager test-node test-python test-kill test-receivers test-root isolation bench fuzz lint check generate clean
+.PHONY: help build run test race test-tutorial test-lifecycle test-alertmanager test-node test-python test-kill test-receivers test-root isolation bench fuzz lint check generate clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test: ## run the tests (Go and git only)
 
 race: ## run the tests under the race detector (needs gcc)
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./...
+
+test-tutorial: build ## run every command of docs/tutorial.md (needs bash and curl)
+	.ci/tutorial
 
 test-lifecycle: ## hold incidents to the model over 100,000 random sequences of events
 	BELLCRANK_SEQUENCES=100000 $(GO) test -count=1 -run 'WhateverComes|AnyOrder' ./core

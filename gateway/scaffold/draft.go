@@ -120,7 +120,8 @@ func (d *Draft) element() any {
 }
 
 // listOf returns the member that holds a list of problems: objects that say
-// what they are about.
+// what they are about. Where the body itself has no title, any list of objects
+// with a text will do.
 func listOf(object map[string]any) string {
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		list, ok := object[name].([]any)
@@ -132,9 +133,11 @@ func listOf(object map[string]any) string {
 			continue
 		}
 		inside := membersOf(element, true)
-		says := title.pick(inside, map[*Member]bool{}) != nil || labels.pick(inside, map[*Member]bool{}) != nil
-		told := stateWord.pick(inside, map[*Member]bool{}) != nil || key.pick(inside, map[*Member]bool{}) != nil
-		if says && told {
+		has := func(r role) bool { return r.pick(inside, map[*Member]bool{}) != nil }
+		if (has(title) || has(labels)) && (has(stateWord) || has(key)) {
+			return name
+		}
+		if outside := membersOf(object, false); title.pick(outside, map[*Member]bool{}) == nil && slices.ContainsFunc(inside, isText) {
 			return name
 		}
 	}
@@ -159,8 +162,12 @@ func (d *Draft) assign(members []*Member) error {
 		d.EndedAt = ended.pick(members, taken)
 	}
 	d.OccurredAt = occurred.pick(members, taken)
-	d.Source = source.pick(members, taken)
-	d.Key = key.pick(members, taken)
+	if d.Source = source.pick(members, taken); d.Source == nil {
+		d.Source = onlyURL(members, taken)
+	}
+	if d.Key = key.pick(members, taken); d.Key == nil {
+		d.Key = anyID.pick(members, taken)
+	}
 	if d.Title = d.titleOf(members, taken); d.Title == nil {
 		return errors.New("the sample has no text that could be a title: an adapter for it is written by hand")
 	}
@@ -174,6 +181,16 @@ func (d *Draft) assign(members []*Member) error {
 	}
 	d.Rest = rest(members, taken)
 	return nil
+}
+
+// onlyURL returns the member that holds a URL if it is the only one.
+func onlyURL(members []*Member, taken map[*Member]bool) *Member {
+	urls := slices.DeleteFunc(slices.Clone(members), func(m *Member) bool { return taken[m] || m.Label || !isURL(m) })
+	if len(urls) != 1 {
+		return nil
+	}
+	taken[urls[0]], urls[0].Role = true, source.name
+	return urls[0]
 }
 
 // within reports whether a member is inside another one.

@@ -47,7 +47,11 @@ func TestMembersAreFoundByNameAndValue(t *testing.T) {
 		"guess":          {"action event", "title incident.subject", "key incident.reference", "severity incident.level"},
 		"body_is_a_list": {"title name", "key uid", "service host"},
 		"only_text":      {"title text", "action status", "part of the key text"},
-		"odd_names":      {"title summary", "key alert-id", "action status"},
+		"own_words": {
+			"title beacons[].headline", "key beacons[].beacon_id", "action beacons[].state", "severity beacons[].urgency",
+			"service beacons[].component", "labels beacons[].labels",
+		},
+		"odd_names": {"title summary", "key alert-id", "action status"},
 	}
 	for name, want := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -46,6 +46,10 @@ var (
 	key = role{name: "key", names: words(`dedupkey deduplicationkey fingerprint alias incidentkey alertkey problemkey problemid
 		incidentid alertid alertuid issueid faultid caseid ticketid monitorid checkid ruleid triggerid uid uuid guid id key hash
 		reference ref`), fits: func(m *Member) bool { return m.scalar() && !m.isBool() && m.Sample != "" && !isURL(m) }, whole: true}
+	// anyID is for what only this vendor calls so: a beacon_id.
+	anyID = role{name: "key", names: words(`id uid uuid`), fits: func(m *Member) bool {
+		return m.scalar() && !m.isBool() && m.Sample != "" && !slices.Contains(otherIDs, strings.ToLower(camels(m.Path[len(m.Path)-1])[0]))
+	}}
 	title = role{name: "title", names: words(`title summary headline subject alerttitle incidenttitle problemtitle alertname
 		problemname incidentname shortdescription monitorname checkname alertrule rulename servicedescription displayname name alert rule problem
 		message msg text description output reason event`), fits: isText}
@@ -61,6 +65,11 @@ var (
 	located = role{name: "key", names: words(`host hostname instance node server device resource resourcename entity service
 		servicename application app component target cluster region environment`), fits: isText}
 )
+
+// otherIDs begin the names of ids that don't tell problems apart, or that the
+// end of a problem has another of.
+var otherIDs = words(`event message delivery notification request trace span account org organization organisation user
+	team tenant customer project service host environment group client webhook`)
 
 // isWord is for what has one of a few values.
 func isWord(m *Member) bool { return m.scalar() && m.Sample != "" && len(m.Sample) <= 40 && !isURL(m) }

@@ -49,7 +49,7 @@ func TestNewPluginsBuildAndPassTheKit(t *testing.T) {
 			if _, _, err := New(c); err != nil {
 				t.Fatal(err)
 			}
-			if alike := []string{"camel", "ends_if_false", "only_text"}; slices.Contains(alike, name) {
+			if alike := []string{"camel", "own_words", "ends_if_false", "only_text"}; slices.Contains(alike, name) {
 				inFolder(t, folder, "vet", ".")
 				return
 			}
