@@ -61,6 +61,7 @@ var rooms = map[string][]string{
 	"core/route":           {"core", "sdk"},
 	"core/dispatch":        {"core", "sdk"},
 	"core/health":          {"core", "sdk"},
+	"core/drift":           {"core", "sdk"},
 	"core/schedule":        {"core", "sdk"},
 	"core/fetch":           {"core", "core/keyring", "core/destination/transport"},
 	"core/pluginhost":      {"core", "core/pluginhost/sandbox", "sdk", "sdk/client", "go-plugin", "grpc", "hclog"},

@@ -60,6 +60,10 @@ type Info struct {
 	// Settings is the schema of the integration's settings, best made by
 	// SettingsOf.
 	Settings []Setting `json:"settings,omitempty"`
+	// Reads lists the JSON paths of the body that Adapt looks at, best made by
+	// PathsOf. The gateway tells operators when one that was always there
+	// vanishes, or a new one appears.
+	Reads []string `json:"reads,omitempty"`
 	// Samples are real-looking requests: the Test button sends the first.
 	Samples []Sample `json:"samples,omitempty"`
 	// Template is one sentence on what the vendor's webhook template has to

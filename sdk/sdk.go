@@ -83,8 +83,8 @@ type Result struct {
 	// Notes are remarks for the operator, shown with the request:
 	// "truncated by the sender", "the template is not rendered".
 	Notes []string `json:"notes,omitempty"`
-	// PathsRead lists the JSON paths that the adapter looked at. It is filled
-	// only when the gateway asks for it.
+	// PathsRead lists the JSON paths that the adapter found and read, for one
+	// that can't list them ahead in Info.Reads.
 	PathsRead []string `json:"paths_read,omitempty"`
 }
 

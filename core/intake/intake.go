@@ -51,6 +51,9 @@ type Config struct {
 	SweepEvery  time.Duration    // 250 ms if zero
 	Now         func() time.Time // time.Now if nil
 	Logger      *slog.Logger     // slog.Default if nil
+	// Observe hears of each request that an adapter has read, as it was read.
+	// It must not block. Nobody does if nil.
+	Observe func(in *core.Integration, decoded []byte, result sdk.Result)
 }
 
 // Intake accepts requests and finishes what it could not finish at once.
@@ -85,6 +88,9 @@ func New(cfg Config) *Intake {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = func(*core.Integration, []byte, sdk.Result) {}
 	}
 	return &Intake{
 		cfg: cfg, started: cfg.NewID(),
@@ -185,7 +191,7 @@ type answer struct {
 func (in *Intake) call(ctx context.Context, integration *core.Integration, r *core.Request, decoded []byte) <-chan answer {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.cfg.CallTimeout)
 	out := make(chan answer, 1)
-	request := adapterRequest(integration, r, decoded)
+	request, isTest := adapterRequest(integration, r, decoded), r.Test
 	in.began(r.ID, cancel)
 	in.late.Go(func() {
 		defer in.ended(r.ID, cancel)
@@ -195,6 +201,9 @@ func (in *Intake) call(ctx context.Context, integration *core.Integration, r *co
 		}
 		result, err := adapt(ctx, integration.Plugin, request)
 		out <- answer{result, err}
+		if err == nil && !isTest {
+			in.cfg.Observe(integration, decoded, result)
+		}
 	})
 	return out
 }

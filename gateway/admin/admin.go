@@ -105,6 +105,9 @@ type Config struct {
 	// Ready returns what else than the store keeps the gateway from being
 	// ready, such as a shutdown that has begun. Nothing if nil.
 	Ready func() error
+	// Shape returns what an integration's requests look like, false if that
+	// isn't known. Nothing is known if nil.
+	Shape func(integration string) (core.Shape, bool)
 	// Hosts are the names besides localhost under which the listener may be
 	// called. Addresses need no mention: only names can be rebound.
 	Hosts     []string

@@ -113,7 +113,9 @@ func (a *api) integrationHealth(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return ok(c, healthOf(in.ID(), report))
+	h := healthOf(in.ID(), report)
+	h.Shape = a.shape(in.ID())
+	return ok(c, h)
 }
 
 func (a *api) test(c *fiber.Ctx) error {

@@ -322,6 +322,7 @@ type Health struct {
 	LastOKAt Time      `json:"last_success_at,omitzero"`
 	Windows  []Window  `json:"windows"` // the shortest first
 	Errors   []Trouble `json:"errors"`  // newest first
+	Shape    *Shape    `json:"shape,omitempty"`
 }
 
 // Window is how it went over some time until now.

@@ -18,6 +18,7 @@ import (
 	"bellcrank.example/core"
 	"bellcrank.example/core/destination/plugged"
 	"bellcrank.example/core/dispatch"
+	"bellcrank.example/core/drift"
 	"bellcrank.example/core/fetch"
 	"bellcrank.example/core/intake"
 	"bellcrank.example/core/keyring"
@@ -62,6 +63,7 @@ type Gateway struct {
 	outside    *fetch.Client
 	certs      *fetch.Certificates
 	intake     *intake.Intake
+	drift      *drift.Tracker
 	scheduler  *schedule.Scheduler
 	routing    routing
 	dispatcher *dispatch.Dispatcher
@@ -142,8 +144,10 @@ func (g *Gateway) open(ctx context.Context, c *config.Config) error {
 	if err := g.openScheduler(ctx); err != nil {
 		return err
 	}
+	g.drift = drift.New(drift.Config{Store: g.store, Now: Now, Logger: g.log.With("part", "drift")})
 	g.intake = intake.New(intake.Config{
-		Store: g.store, Adapters: g.plugins, Verifier: g.verifier(), Confirmer: g.outside, NewID: g.store.NewID, Now: Now, Logger: g.log.With("part", "intake"),
+		Observe: g.drift.Observe,
+		Store:   g.store, Adapters: g.plugins, Verifier: g.verifier(), Confirmer: g.outside, NewID: g.store.NewID, Now: Now, Logger: g.log.With("part", "intake"),
 		Integrations: func() map[string]*core.Integration { return g.current.Load().integrations },
 		Version:      g.version,
 	})
@@ -207,7 +211,7 @@ func (g *Gateway) openListeners(c *config.Config, token core.Secret) {
 		Destinations: func() []*core.Destination { return g.current.Load().config.Destinations },
 		Dispatcher:   g.dispatcher, Bulk: g.bulks.Start,
 		Plugins: g.pluginList, Host: pluginOrders{g}, Replay: g.intake.Replay, Tester: tester{intake: g.intake, now: Now},
-		Scheduler: g.scheduler, Routes: g.routing.now.Load, Ask: g.intake.Ask, Ready: g.ready, Metrics: metrics,
+		Shape: g.drift.Shape, Scheduler: g.scheduler, Routes: g.routing.now.Load, Ask: g.intake.Ask, Ready: g.ready, Metrics: metrics,
 		Now: Now, Logger: g.log.With("part", "admin"),
 	})
 }
@@ -250,6 +254,7 @@ func (g *Gateway) run(ctx context.Context, c *config.Config, reload <-chan struc
 	parts.start("store", g.store.Run)
 	parts.start("certificates", g.certs.Run)
 	parts.start("intake", g.intake.Run)
+	parts.start("drift", g.drift.Run)
 	parts.start("admin", func(ctx context.Context) error { return g.admin.Serve(ctx, admin) })
 	parts.start("ingest", func(ctx context.Context) error { return g.ingest.Serve(ctx, ingest) })
 	parts.start("dispatch", g.dispatcher.Run)
@@ -267,7 +272,7 @@ func (g *Gateway) run(ctx context.Context, c *config.Config, reload <-chan struc
 	g.log.Info("stopping")
 	// Attempts under way end while the door still serves; then nothing new
 	// comes in, what is in is stored, and only then the plugins go.
-	return parts.stop(limit, []string{"dispatch", "bulk", "watch", "schedule"}, []string{"ingest", "admin"}, []string{"intake"}, []string{"certificates", "store"}, []string{"plugins"})
+	return parts.stop(limit, []string{"dispatch", "bulk", "watch", "schedule"}, []string{"ingest", "admin"}, []string{"intake", "drift"}, []string{"certificates", "store"}, []string{"plugins"})
 }
 
 // serve reloads until ctx ends or a part fails, and returns how long the parts

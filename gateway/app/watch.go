@@ -196,7 +196,7 @@ func (g *Gateway) broken() []sdk.Event {
 			Description: "Requests for it are stored and adapted when it is back. Its last error: " + p.LastError,
 		})
 	}
-	return events
+	return append(events, g.drift.Troubles(g.current.Load().integrations)...)
 }
 
 func disabledWord(why core.DisabledReason) string {

@@ -477,6 +477,7 @@ func (a *console) printHealth(reports []admin.Health) {
 	}
 	a.printTable(append(head, "last"), rows)
 	for _, h := range reports {
+		a.printShape(h)
 		for _, e := range h.Errors {
 			fmt.Fprintf(a.out, "\n%s  %s  %s  %s", e.At.Format(time.RFC3339), h.ID, e.Code, clip(e.Message, 120))
 		}

@@ -89,6 +89,7 @@ type Reader interface {
 	CompareCounts(ctx context.Context, since time.Time) (core.AuditPage, error)
 
 	scheduleReader
+	shapeReader
 }
 
 // dispatchReader is the part of dispatch.Store that doesn't write.
@@ -100,6 +101,11 @@ type dispatchReader interface {
 	Version(ctx context.Context, incident core.ID, number int) (core.Version, error)
 	Memory(ctx context.Context, incident core.ID, destination string) (string, error)
 	DestinationStates(ctx context.Context) ([]core.DestinationState, error)
+}
+
+// shapeReader is the part of drift.Store that doesn't write.
+type shapeReader interface {
+	Shapes(ctx context.Context) ([]core.Shape, error)
 }
 
 // scheduleReader is the part of schedule.Store that doesn't write.
@@ -164,6 +170,8 @@ type Tx interface {
 	SetPulse(ctx context.Context, p core.Pulse) error
 	// SetListening stores since when the gateway has heard, and up to when.
 	SetListening(ctx context.Context, since, at time.Time) error
+	// SetShape stores the shape of an integration's requests.
+	SetShape(ctx context.Context, s core.Shape) error
 	// Touch writes something, so that the commit is a real one.
 	Touch(ctx context.Context, now time.Time) error
 	Commit(ctx context.Context) error

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -171,5 +172,22 @@ func pulsesSurvive(t *testing.T, f *fixture) {
 	}
 	if from, to, err := f.Listening(t.Context()); err != nil || !from.Equal(since) || !to.Equal(since.Add(time.Minute)) {
 		t.Errorf("listening from %v to %v (%v)", from, to, err)
+	}
+}
+
+func shapesSurvive(t *testing.T, f *fixture) {
+	f.run()
+	at := f.clock().Truncate(time.Microsecond).UTC()
+	want := core.Shape{
+		Tenant: tenant, Integration: integration, Watched: "w", Since: at, Seen: 7, SettledAt: at.Add(time.Hour),
+		Paths: map[string]core.PathSeen{"a[].b": {Usual: 7, Missed: 2}, "c": {Extra: 3}},
+	}
+	f.must(f.SetShape(t.Context(), core.Shape{Tenant: tenant, Integration: integration, Since: at, Seen: 1}))
+	f.must(f.SetShape(t.Context(), want))
+	f.restart()
+	list, err := f.Shapes(t.Context())
+	f.must(err)
+	if len(list) != 1 || !reflect.DeepEqual(list[0], want) {
+		t.Errorf("got %+v, want %+v", list, want)
 	}
 }

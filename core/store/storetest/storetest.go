@@ -67,6 +67,7 @@ func Run(t *testing.T, open Open) {
 		"flapping outlives a restart":                                 flappingSurvives,
 		"silences outlive a restart":                                  silencesSurvive,
 		"heartbeats outlive a restart":                                pulsesSurvive,
+		"shapes outlive a restart":                                    shapesSurvive,
 		"a thousand refusals leave the newest":                        refusalsAreBounded,
 		"incidents follow the model whatever comes":                   followsTheModel,
 		"what is remembered of a key comes back as it was":            marksComeBack,

@@ -312,6 +312,14 @@ CREATE TABLE heartbeat (
     PRIMARY KEY (tenant_id, integration)
 ) STRICT, WITHOUT ROWID;
 
+-- Which JSON paths an integration's requests have, and how often.
+CREATE TABLE shape (
+    tenant_id   INTEGER NOT NULL,
+    integration TEXT NOT NULL,
+    state       TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, integration)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
     value INTEGER NOT NULL
