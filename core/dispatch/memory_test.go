@@ -121,8 +121,11 @@ func (m *memory) lanes(dest string, rows []core.Delivery, limit int) []core.Lane
 	return lanes
 }
 
-func (m *memory) due(dest string) []core.Delivery {
-	rows := m.where(func(d core.Delivery) bool { return d.Destination == dest && d.State == core.DeliveryDue })
+// due returns the rows that are due by then, the longest waiting first.
+func (m *memory) due(dest string, by time.Time) []core.Delivery {
+	rows := m.where(func(d core.Delivery) bool {
+		return d.Destination == dest && d.State == core.DeliveryDue && !d.NextAt.After(by)
+	})
 	slices.SortStableFunc(rows, func(a, b core.Delivery) int { return a.NextAt.Compare(b.NextAt) })
 	return rows
 }
@@ -134,17 +137,20 @@ func (m *memory) Due(_ context.Context, dest string, now time.Time, limit int) (
 	if m.broken {
 		return nil, errBroken
 	}
-	rows := slices.DeleteFunc(m.due(dest), func(d core.Delivery) bool { return d.NextAt.After(now) })
-	return m.lanes(dest, rows, limit), nil
+	return m.lanes(dest, m.due(dest, now), limit), nil
 }
 
 func (m *memory) NextDue(_ context.Context, dest string) (time.Time, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if rows := m.due(dest); len(rows) > 0 {
-		return rows[0].NextAt, nil
+	var next time.Time
+	for id := range m.live {
+		d := m.rows[id]
+		if d.Destination == dest && d.State == core.DeliveryDue && (next.IsZero() || d.NextAt.Before(next)) {
+			next = d.NextAt
+		}
 	}
-	return time.Time{}, nil
+	return next, nil
 }
 
 func (m *memory) Parked(_ context.Context, dest string, after core.ID, limit int) ([]core.Lane, error) {
@@ -237,7 +243,7 @@ func (m *memory) setState(s core.DestinationState) {
 	if s.Active() {
 		return
 	}
-	for _, d := range m.due(s.Destination) {
+	for _, d := range m.where(func(d core.Delivery) bool { return d.Destination == s.Destination && d.State == core.DeliveryDue }) {
 		d.State = core.DeliveryParked
 		m.put(d)
 	}

@@ -64,7 +64,7 @@ func byHand(status int, fn func(c *net.TCPConn)) misbehaviour {
 }
 
 // accept serves each connection with fn, and closes it.
-func accept(t *testing.T, fn func(c *net.TCPConn)) (address string) {
+func accept(t testing.TB, fn func(c *net.TCPConn)) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -32,14 +32,22 @@ type toAll struct {
 
 func (r toAll) Decide(*core.Incident) ([]string, []core.Decision) { return r.destinations, nil }
 
-// newOutbound starts one in a directory. It ends with the test, or before.
+// newOutbound starts one in a directory, which tells all destinations of
+// everything. It ends with the test, or before.
 func newOutbound(tb testing.TB, dir string, cfg dispatch.Config) *outbound {
 	tb.Helper()
+	return newOutboundRouted(tb, dir, cfg, func(ids []string) core.Routes { return toAll{destinations: ids} })
+}
+
+// newOutboundRouted is newOutbound with other routes to the destinations.
+func newOutboundRouted(tb testing.TB, dir string, cfg dispatch.Config, route func(ids []string) core.Routes) *outbound {
+	tb.Helper()
 	o := &outbound{tb: tb}
-	routes := toAll{}
+	var ids []string
 	for _, d := range cfg.Destinations {
-		routes.destinations = append(routes.destinations, d.ID())
+		ids = append(ids, d.ID())
 	}
+	routes := route(ids)
 	quiet := slog.New(slog.DiscardHandler)
 	var err error
 	o.store, err = store.Open(tb.Context(), store.Config{
