@@ -34,6 +34,12 @@ func (adapter) Describe() sdk.Info {
 		EventTime: sdk.Observed,
 		Headers:   []string{"Content-Type"},
 		Settings:  sdk.SettingsOf[settings](),
+		// Of the payload that Setup proposes: what another template leaves out is
+		// missed by nobody.
+		Reads: []string{
+			"title", "description", "alert_title", "alert_transition", "alert_type", "alert_priority", "alert_id", "alert_cycle_key",
+			"aggreg_key", "alert_scope", "alert_status", "event_type", "tags", "hostname", "link", "last_updated",
+		},
 		Samples: []sdk.Sample{
 			sample("monitor triggered", sampleTriggered),
 			sample("monitor recovered", sampleRecovered),

@@ -24,6 +24,7 @@ func (adapter) Describe() sdk.Info {
 		}},
 		Limits:   sdk.Limits{Body: 25 << 20}, // GitHub sends up to 25 MB
 		Settings: sdk.SettingsOf[settings](),
+		Reads:    sdk.PathsOf[hook](),
 		Samples: []sdk.Sample{
 			sample("a workflow failed", "workflow_run", workflowSample("failure")),
 			sample("the workflow succeeded", "workflow_run", workflowSample("success")),

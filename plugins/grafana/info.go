@@ -31,6 +31,7 @@ func (adapter) Describe() sdk.Info {
 		Limits:     sdk.Limits{Body: 16 << 20, Members: 2_000_000, Strings: 4_000_000, Events: 65_536},
 		Settings:   sdk.SettingsOf[alerts.Settings](),
 		Signatures: alerts.Signatures(),
+		Reads:      alerts.Paths(),
 		Samples: []sdk.Sample{
 			sample("a firing alert", unified("firing", "Checkout is slow", "web-1")),
 			sample("the alert is resolved", unified("resolved", "Checkout is slow", "web-1")),

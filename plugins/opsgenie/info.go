@@ -26,6 +26,7 @@ func (adapter) Describe() sdk.Info {
 		},
 		Entrances: append(entrances("/v2/alerts"), entrances("/jsm/ops/integration/v2/alerts")...),
 		Settings:  sdk.SettingsOf[settings](),
+		Reads:     []string{"message", "alias", "description", "tags", "details", "entity", "source", "priority", "user", "note"},
 		Samples:   []sdk.Sample{sample("create", "", sampleCreate), sample("close", "/orders-db%2Flag/close", `{"source": "lagwatch"}`)},
 		Setup:     setup,
 	}

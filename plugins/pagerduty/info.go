@@ -37,6 +37,10 @@ func (adapter) Describe() sdk.Info {
 			},
 		},
 		Settings: sdk.SettingsOf[settings](),
+		Reads: []string{
+			"event_action", "dedup_key", "client", "client_url", "links", "payload.summary", "payload.source", "payload.severity",
+			"payload.timestamp", "payload.component", "payload.group", "payload.class", "payload.custom_details",
+		},
 		Samples: []sdk.Sample{
 			sample("trigger", sampleTrigger), sample("acknowledge", sampleAcknowledge), sample("resolve", sampleResolve),
 		},

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"bellcrank.example/sdk"
 )
@@ -46,6 +47,11 @@ func (adapter) Describe() sdk.Info {
 			Header: "Sentry-Hook-Signature", Encoding: "hex",
 		}},
 		Settings: sdk.SettingsOf[settings](),
+		Reads: slices.Concat(
+			sdk.PathsOf[issue]("data.issue"), sdk.PathsOf[errorEvent]("data.event", "data.error"),
+			sdk.PathsOf[metricAlert]("data.metric_alert"), sdk.PathsOf[rule]("data.issue_alert"), sdk.PathsOf[legacyBody](),
+			[]string{"action", "data.triggered_rule", "data.description_title", "data.description_text", "data.web_url"},
+		),
 		Samples: []sdk.Sample{
 			sample("issue alert", resourceEventAlert, sampleEventAlert),
 			sample("issue resolved", resourceIssue, sampleIssueResolved),

@@ -45,6 +45,9 @@ func (l *lax[T]) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// JSONShape makes lax an sdk.Shaped.
+func (l *lax[T]) JSONShape() any { return l.Value }
+
 // texts is a list of which only the plain values count.
 type texts []string
 

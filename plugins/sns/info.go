@@ -42,6 +42,7 @@ func (adapter) Describe() sdk.Info {
 		Signatures:   []sdk.SignatureScheme{{Name: "sns", Kind: sdk.SchemeSNS}},
 		ConfirmHosts: []string{"sns.*.amazonaws.com", "sns.*.amazonaws.com.cn"},
 		Settings:     sdk.SettingsOf[settings](),
+		Reads:        []string{"Type", "TopicArn", "Subject", "Message", "Timestamp"},
 		Samples: []sdk.Sample{
 			sample("alarm", sampleAlarm), sample("alarm is over", sampleOK), sample("other message", sampleOther),
 		},

@@ -24,14 +24,14 @@ import (
 // Heartbeat and monitor are null for what concerns no heartbeat: a test, or
 // something that expires.
 type notification struct {
-	Msg       loose.Text
+	Msg       loose.Text `json:"msg"`
 	Heartbeat struct {
 		MonitorID loose.Text `json:"monitorID"`
 		Status    loose.Text `json:"status"` // 0 down, 1 up, 2 pending, 3 maintenance
 		Time      loose.Text `json:"time"`   // UTC, without saying so
 		Msg       loose.Text `json:"msg"`
 		Ping      loose.Text `json:"ping"`
-	}
+	} `json:"heartbeat"`
 	Monitor struct {
 		ID       loose.Text                      `json:"id"`
 		Name     loose.Text                      `json:"name"`
@@ -41,10 +41,13 @@ type notification struct {
 		Port     loose.Text                      `json:"port"`
 		Type     loose.Text                      `json:"type"`
 		Tags     loose.Value[[]loose.Value[tag]] `json:"tags"`
-	}
+	} `json:"monitor"`
 }
 
-type tag struct{ Name, Value loose.Text }
+type tag struct {
+	Name  loose.Text `json:"name"`
+	Value loose.Text `json:"value"`
+}
 
 type adapter struct{}
 

@@ -21,6 +21,7 @@ func (adapter) Describe() sdk.Info {
 			{Name: "bearer", Kind: sdk.SchemeBearer, Optional: true},
 			{Name: "basic", Kind: sdk.SchemeBasic, Optional: true},
 		},
+		Reads: sdk.PathsOf[notification](),
 		Samples: []sdk.Sample{
 			sample("a monitor is down", `{"monitorID":7,"status":0,"time":"2026-03-01 12:00:00.000","msg":"connect ECONNREFUSED","important":true}`,
 				`"[Checkout] [🔴 Down] connect ECONNREFUSED"`),

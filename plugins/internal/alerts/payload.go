@@ -36,6 +36,9 @@ type payload struct {
 	dropped  []string        // paths of links that lead nowhere
 }
 
+// Paths lists what is read of a body.
+func Paths() []string { return sdk.PathsOf[payload]() }
+
 // alert is one element of alerts: template.Alert, and what Grafana adds.
 type alert struct {
 	Status       text    `json:"status"`

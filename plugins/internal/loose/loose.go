@@ -63,6 +63,9 @@ func (v *Value[T]) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// JSONShape makes Value an sdk.Shaped.
+func (v *Value[T]) JSONShape() any { return v.V }
+
 // JSON keeps a value of any kind as it was written, but in valid UTF-8, which
 // encoding/json doesn't ask of what it only copies.
 type JSON json.RawMessage
