@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -35,26 +36,37 @@ var devConfig string
 var devKeys = []string{"alertmanager", "datadog", "sentry", "custom"}
 
 func (a *console) devCommand() *cobra.Command {
-	var dir string
+	dir, plugins := "", []string(nil)
 	cmd := &cobra.Command{
-		Use:   "dev",
+		Use:   "dev [-plugin FILE]",
 		Short: "run a development gateway with every adapter and an example receiver",
 		Long: "Keeps everything in one folder: on first start a configuration and fresh keys, then the data.\n" +
-			"Listens on 127.0.0.1 only.",
+			"Listens on 127.0.0.1 only.\n\n" +
+			"With -plugin it also runs an executable that you are working on, whatever it hashes to, and loads it again\n" +
+			"whenever it is built anew; requests meanwhile are answered by the one before.",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.dev(cmd.Context(), dir) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.dev(cmd.Context(), dir, plugins) },
 	}
+	cmd.Flags().StringArrayVar(&plugins, "plugin", nil, "plugin executable that you are working on; may be repeated")
 	cmd.Flags().StringVar(&dir, "dir", ".bellcrank", "folder for configuration, keys and data")
 	return cmd
 }
 
-func (a *console) dev(ctx context.Context, dir string) error {
+func (a *console) dev(ctx context.Context, dir string, plugins []string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return err
 	}
 	if err := a.prepareDev(dir); err != nil {
 		return err
+	}
+	paths := []string{filepath.Join(dir, "bellcrank.hcl")}
+	own := newDevPlugins(a, dir, plugins)
+	if len(plugins) > 0 {
+		if err := own.prepare(ctx); err != nil {
+			return err
+		}
+		paths = append(paths, filepath.Join(dir, devPluginConfig))
 	}
 	ports := map[string]string{}
 	for _, p := range []struct {
@@ -79,11 +91,17 @@ func (a *console) dev(ctx context.Context, dir string) error {
 		}
 		return os.LookupEnv(name)
 	}
-	return a.runGateway(ctx, []string{filepath.Join(dir, "bellcrank.hcl")}, getenv, func(ingest, admin string) {
+	watching, stop := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	defer watcher.Wait()
+	defer stop()
+	return a.runGateway(ctx, paths, getenv, func(ingest, admin string) {
 		if err := writeAdminFile(dir, admin); err != nil {
 			fmt.Fprintln(a.err, "bellcrank:", err)
 		}
 		a.greet(dir, ingest, admin)
+		own.greet(ingest)
+		watcher.Go(func() { own.watch(watching) })
 	})
 }
 

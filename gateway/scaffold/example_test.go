@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"bellcrank.example/sdk/sdktest"
 )
 
 const example = "../../examples/adapter-go"
@@ -13,9 +15,21 @@ const example = "../../examples/adapter-go"
 // TestTheExampleBuildsAndPassesTheKit does so outside of this module, as its
 // readers will.
 func TestTheExampleBuildsAndPassesTheKit(t *testing.T) {
+	executable := filepath.Join(t.TempDir(), "lighthouse")
 	inFolder(t, example, "vet", ".")
-	inFolder(t, example, "test", "-ldflags=-s -w", ".")
-	inFolder(t, example, "build", "-o", filepath.Join(t.TempDir(), "lighthouse"), ".")
+	inFolder(t, example, "build", "-o", executable, ".")
+	report, err := sdktest.CheckProcess(t.Context(), sdktest.Process{Path: executable, Cases: filepath.Join(example, "testdata")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Checks) < 12 {
+		t.Errorf("only %d checks", len(report.Checks))
+	}
+	for _, c := range report.Checks {
+		if len(c.Complaints) > 0 {
+			t.Errorf("%s: %q", c.Name, c.Complaints)
+		}
+	}
 }
 
 // TestTheExampleRequiresWhatANewPluginDoes holds the example's go.mod and
