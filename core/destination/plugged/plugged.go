@@ -70,8 +70,10 @@ func New(port *Port, cfg core.SenderConfig) (*Sender, error) {
 	return &Sender{port: port, plugin: cfg.Plugin, settings: cfg.Settings, client: client}, nil
 }
 
-// Plugin is the plugin's name, and Settings what it shall be configured with.
-func (s *Sender) Plugin() string            { return s.plugin }
+// Plugin is the plugin's name.
+func (s *Sender) Plugin() string { return s.plugin }
+
+// Settings are what the plugin shall be configured with.
 func (s *Sender) Settings() json.RawMessage { return s.settings }
 
 // Send makes the requests that the plugin asks for, until it says how the
