@@ -118,8 +118,8 @@ func (e errorEvent) trigger(s settings) sdk.Event {
 	}
 	event.DedupKey, event.IdentityRule = issueIdentity(e.IssueID, []text{e.IssueURL, e.WebURL}, slug, title)
 	event.Severity, event.SeverityRaw = severity(e.Level, e.Occurrence.Value.Level, text(e.Tags["level"]))
-	if event.Title == "" && e.IssueID != "" {
-		event.Title = "Sentry issue " + string(e.IssueID)
+	if event.Title == "" {
+		event.Title = untitled(event.DedupKey)
 	}
 	event.Labels = labels("project", slug, "environment", e.environment(), "platform", string(e.Platform), "level", event.SeverityRaw)
 	return event

@@ -105,8 +105,8 @@ func (i issue) event(action sdk.Action, s settings) sdk.Event {
 		Metadata:       i.facts(),
 	}
 	event.DedupKey, event.IdentityRule = issueIdentity(i.ID, []text{i.WebURL, i.Permalink, i.URL}, slug, title)
-	if event.Title == "" && i.ID != "" {
-		event.Title = "Sentry issue " + string(i.ID)
+	if event.Title == "" {
+		event.Title = untitled(event.DedupKey)
 	}
 	event.Severity, event.SeverityRaw = severity(i.Level)
 	event.Labels = labels("project", slug, "platform", string(i.Platform), "level", event.SeverityRaw, "category", string(i.IssueCategory))

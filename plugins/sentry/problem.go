@@ -51,6 +51,15 @@ func issueIdentity(id text, urls []text, project, title string) (key, rule strin
 	return "sentry:title:" + project + ":" + strings.ToLower(title), "project and title"
 }
 
+// untitled is the title of an issue of which nothing but its id is known; ""
+// if not even that.
+func untitled(key string) string {
+	if id, ok := strings.CutPrefix(key, "sentry:issue:"); ok {
+		return sdk.Line("Sentry issue " + id)
+	}
+	return ""
+}
+
 var projectInURL = regexp.MustCompile(`/projects/[^/]+/([^/?#]+)/`)
 
 // projectSlug finds the slug: an event has the project's number only, but its
