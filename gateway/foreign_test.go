@@ -88,16 +88,7 @@ func (f *foreign) installed() *stack {
 }
 
 // processOf is the process that serves a type, 0 while none does.
-func (s *stack) processOf(kind string) int {
-	var answer struct{ Plugins []plugin }
-	s.get("/v1/plugins", &answer)
-	for _, p := range answer.Plugins {
-		if p.Type == kind && p.State == "ready" {
-			return p.PID
-		}
-	}
-	return 0
-}
+func (s *stack) processOf(kind string) int { return s.plugins()[kind] }
 
 // takesTraffic sends a problem and its end, beside a vendor whose adapter is in
 // Go, while the foreign process is killed once and replaced once.

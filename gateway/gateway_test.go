@@ -317,14 +317,16 @@ func checkDeliveries(s *stack) {
 	}
 }
 
-// plugins returns the process ids by adapter type.
+// plugins returns the process ids by adapter type. The processes in which what
+// is suspected of ending others is tried aren't among them: a request that ends
+// two of those is set aside, and rightly so.
 func (s *stack) plugins() map[string]int {
 	s.t.Helper()
 	var answer struct{ Plugins []plugin }
 	s.get("/v1/plugins", &answer)
 	pids := map[string]int{}
 	for _, p := range answer.Plugins {
-		if p.State == "ready" {
+		if p.State == "ready" && !strings.HasPrefix(p.Name, "probe of ") {
 			pids[p.Type] = p.PID
 		}
 	}

@@ -332,6 +332,7 @@ type delivery struct {
 }
 
 type plugin struct {
+	Name  string `json:"name"`
 	Type  string `json:"type"`
 	State string `json:"state"`
 	PID   int    `json:"pid"`

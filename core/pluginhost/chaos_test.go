@@ -76,6 +76,8 @@ func (chaos) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 			os.Stderr.Write(append(line, '\n'))
 			fmt.Println(string(line))
 		}
+	case "log":
+		sdk.Log(ctx).Warn("odd\nrequest", "bytes", len(r.Body))
 	case "nothing":
 		return sdk.Result{}, nil
 	case "hundred thousand events":

@@ -105,6 +105,27 @@ func TestStoppedPluginIsReplacedWithoutAnyCall(t *testing.T) {
 	eventually(t, "a replacement", func() bool { return status(h).State == Ready && status(h).PID != pid })
 }
 
+func TestPluginThatIsHeldIsWaitedFor(t *testing.T) {
+	s := spec(t)
+	s.Held = true
+	h := run(t, s, func(c *Config) {
+		c.Timing.Health, c.Timing.HealthAnswer, c.Timing.Watch = 20*time.Millisecond, 20*time.Millisecond, 5*time.Millisecond
+	})
+	pid := status(h).PID
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a missed health check", func() bool { return status(h).State == Degraded })
+	time.Sleep(500 * time.Millisecond) // many more than would do for another plugin
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "health", func() bool { return status(h).State == Ready })
+	if _, err := call(t, h, "", ""); err != nil || status(h).PID != pid {
+		t.Errorf("process %d after %d, %v; want the one that was held", status(h).PID, pid, err)
+	}
+}
+
 func TestPluginThatDoesNotStartIsQuarantined(t *testing.T) {
 	s := spec(t)
 	s.Env["START"] = "fail"

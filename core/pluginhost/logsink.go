@@ -2,6 +2,7 @@ package pluginhost
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"strings"
 	"sync"
@@ -108,6 +109,10 @@ func (s *logSink) line() {
 	if s.dropped > 0 {
 		s.log.Warn("plugin wrote more than its share, output dropped", "bytes", s.dropped)
 		s.dropped = 0
+	}
+	if l, ok := readLogLine(raw); ok {
+		s.log.Log(context.Background(), l.level, "plugin output", "line", l.message, slog.Group("fields", l.fields...))
+		return
 	}
 	s.log.Info("plugin output", "line", printable(string(raw)))
 }

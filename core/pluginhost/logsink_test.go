@@ -119,3 +119,37 @@ func TestAFloodWaitsAndTheRestDoesNot(t *testing.T) {
 		t.Errorf("after a pause a byte waits %v", wait)
 	}
 }
+
+func TestLinesOfALoggerKeepTheirFields(t *testing.T) {
+	clock := time.Unix(0, 0)
+	for line, want := range map[string]string{
+		`{"time":"x","level":"WARN","msg":"odd","request_id":"0d","n":3}`:               `WARN odd map[n:3 request_id:0d]`,
+		`{"@level":"error","@message":"odd","@timestamp":"x","@module":"m"}`:            `ERROR odd map[@module:m]`,
+		`{"msg":"a\u001b[31m\nb","level":"INFO+2","k\u202e":"\r","list":[1,{"a":"b"}]}`: `INFO a[31mb map[k: list:[1 map[a:b]]]`,
+		`{"msg":""}`:    `INFO {"msg":""} map[]`,
+		`{"msg":"cut`:   `INFO {"msg":"cut map[]`,
+		`[{"msg":"x"}]`: `INFO [{"msg":"x"}] map[]`,
+	} {
+		s, log := sink(&clock)
+		fmt.Fprintln(s, line)
+		var got struct {
+			Level, Line string
+			Fields      map[string]string
+		}
+		if err := json.Unmarshal(log.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		if is := fmt.Sprint(got.Level, " ", got.Line, " ", got.Fields); is != want {
+			t.Errorf("%s\nis logged as %s\nwant         %s", line, is, want)
+		}
+	}
+	s, log := sink(&clock)
+	fmt.Fprint(s, `{"msg":"many"`)
+	for i := range 100 {
+		fmt.Fprintf(s, `,"f%d":%q`, i, strings.Repeat("x", 70))
+	}
+	fmt.Fprintln(s, "}")
+	if n := strings.Count(log.String(), "xxx\""); n != maxLogFields {
+		t.Errorf("%d fields are logged, want %d", n, maxLogFields)
+	}
+}

@@ -3,6 +3,7 @@
 package pluginhost
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -215,4 +217,32 @@ func descriptors(t testing.TB) int {
 		t.Fatal(err)
 	}
 	return len(open)
+}
+
+func TestWhatAnAdapterLogsNamesItsRequest(t *testing.T) {
+	var mu sync.Mutex
+	var log bytes.Buffer
+	h := run(t, spec(t), func(c *Config) {
+		c.Logger = slog.New(slog.NewTextHandler(locked{&mu, &log}, nil))
+	})
+	if _, err := call(t, h, "log", "four"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the line", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return strings.Contains(log.String(), "level=WARN msg=\"plugin output\" plugin=chaos line=oddrequest fields.bytes=4 fields.integration=chaos/one fields.request_id=r\n")
+	})
+}
+
+// locked is a writer for several goroutines.
+type locked struct {
+	mu *sync.Mutex
+	w  io.Writer
+}
+
+func (l locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
 }

@@ -29,6 +29,9 @@ type Spec struct {
 	Limits    Limits
 	Sandbox   sandbox.Mode // sandbox.BestEffort if empty
 	ReadPaths []string     // files and folders that it may read and execute all the same
+	// Held says that the process may stand still, as its author holds it in a
+	// debugger: nobody replaces it for being silent or large.
+	Held bool
 }
 
 // sameProcess reports whether a process of s can serve as one of other: only

@@ -49,12 +49,12 @@ func (s *supervisor) watch(ctx context.Context, p **process) (hung error) {
 			if s.overstays() {
 				s.host.dismiss(s)
 			}
-			if err := (*p).trouble(); err != nil {
+			if err := (*p).trouble(); err != nil && !(*p).spec.Held {
 				return err
 			}
 		case <-health.C:
 			misses = s.checkHealth(ctx, *p, misses)
-			if misses >= s.timing.missesToHangs {
+			if misses >= s.timing.missesToHangs && !(*p).spec.Held {
 				return fmt.Errorf("%d health checks in a row without an answer", misses)
 			}
 		}

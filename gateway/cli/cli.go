@@ -116,6 +116,7 @@ func doubleDashes(args []string) []string {
 type console struct {
 	streams
 	json bool
+	held []string // plugins that are held in a debugger
 }
 
 func newRoot(s streams) *cobra.Command {

@@ -36,23 +36,26 @@ var devConfig string
 var devKeys = []string{"alertmanager", "datadog", "sentry", "custom"}
 
 func (a *console) devCommand() *cobra.Command {
-	dir, plugins := "", []string(nil)
+	dir, plugins, debug := "", []string(nil), false
 	cmd := &cobra.Command{
-		Use:   "dev [-plugin FILE]",
+		Use:   "dev [-plugin FILE [-debug]]",
 		Short: "run a development gateway with every adapter and an example receiver",
 		Long: "Keeps everything in one folder: on first start a configuration and fresh keys, then the data.\n" +
 			"Listens on 127.0.0.1 only.\n\n" +
 			"With -plugin it also runs an executable that you are working on, whatever it hashes to, and loads it again\n" +
-			"whenever it is built anew; requests meanwhile are answered by the one before.",
+			"whenever it is built anew; requests meanwhile are answered by the one before.\n\n" +
+			"With -debug such a process is neither confined nor replaced when it stands still, and a call may take an\n" +
+			"hour: attach a debugger to the process that `bellcrank plugin list` names.",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.dev(cmd.Context(), dir, plugins) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.dev(cmd.Context(), dir, plugins, debug) },
 	}
 	cmd.Flags().StringArrayVar(&plugins, "plugin", nil, "plugin executable that you are working on; may be repeated")
+	cmd.Flags().BoolVar(&debug, "debug", false, "let a debugger hold those of -plugin")
 	cmd.Flags().StringVar(&dir, "dir", ".bellcrank", "folder for configuration, keys and data")
 	return cmd
 }
 
-func (a *console) dev(ctx context.Context, dir string, plugins []string) error {
+func (a *console) dev(ctx context.Context, dir string, plugins []string, debug bool) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return err
@@ -67,6 +70,9 @@ func (a *console) dev(ctx context.Context, dir string, plugins []string) error {
 			return err
 		}
 		paths = append(paths, filepath.Join(dir, devPluginConfig))
+	}
+	if debug {
+		a.held = own.names()
 	}
 	ports := map[string]string{}
 	for _, p := range []struct {

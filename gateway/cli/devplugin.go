@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -132,6 +133,15 @@ func (d *devPlugins) write() error {
 	return nil
 }
 
+// names are the plugins' names.
+func (d *devPlugins) names() []string {
+	var names []string
+	for _, entry := range d.entries {
+		names = append(names, entry.Name)
+	}
+	return names
+}
+
 // greet prints where each can be tried, and that nobody vouches for them.
 func (d *devPlugins) greet(ingest string) {
 	for _, file := range d.files {
@@ -142,6 +152,9 @@ func (d *devPlugins) greet(ingest string) {
 			continue
 		}
 		fmt.Fprintf(d.console.out, "UNPINNED: %s runs whatever %s is built to. For development only.\n", kind, file)
+		if slices.Contains(d.console.held, kind) {
+			fmt.Fprintf(d.console.out, "DEBUG: %s isn't confined, and may stand still for an hour. `bellcrank plugin list` tells its process.\n", kind)
+		}
 		fmt.Fprintf(d.console.out, "%-13s http://%s/webhooks/%s\n\n", kind, ingest, strings.TrimSpace(string(key)))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"bellcrank.example/core"
 	"bellcrank.example/core/destination"
@@ -29,6 +30,7 @@ type loader struct {
 	builtin   *pluginhost.Lock // what pins them
 	others    *pluginhost.Lock // what pins other people's, beside the configuration
 	port      *plugged.Port    // by which destinations reach their plugins
+	held      []string         // plugins that their authors hold in a debugger
 }
 
 // newLoader finds the plugins that were built along with this binary.
@@ -147,14 +149,21 @@ func (l *loader) spec(p config.Plugin, directory string) (pluginhost.Spec, error
 	if !ok {
 		return pluginhost.Spec{}, fmt.Errorf("plugin %s: no executable of type %s %s is pinned", p.Name, p.Type, p.Version)
 	}
-	return pluginhost.Spec{
+	spec := pluginhost.Spec{
 		Name: p.Name, Type: entry.Type, Version: entry.Version, Path: path,
 		SHA256: cmp.Or(p.SHA256, entry.SHA256[pluginhost.Platform()]), Info: &entry.Info, Args: p.Args, Env: reveal(p.Env),
 		Instances: map[string]json.RawMessage{},
 		Limits:    pluginhost.Limits{Memory: p.Memory, Timeout: p.Timeout, InFlight: p.InFlight, Nice: p.Nice},
 		Sandbox:   sandbox.Mode(p.Sandbox), ReadPaths: p.ReadPaths,
-	}, nil
+	}
+	if slices.Contains(l.held, p.Name) {
+		spec.Held, spec.Sandbox, spec.Limits.Timeout = true, sandbox.Off, heldTimeout
+	}
+	return spec, nil
 }
+
+// heldTimeout is how long a call may wait for the person at the debugger.
+const heldTimeout = time.Hour
 
 func reveal(secrets map[string]core.Secret) map[string]string {
 	plain := make(map[string]string, len(secrets))

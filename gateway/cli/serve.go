@@ -91,6 +91,7 @@ func (a *console) runGateway(ctx context.Context, paths []string, getenv func(st
 			if err != nil {
 				return nil, err
 			}
+			l.held = a.held
 			return l.specs(c)
 		},
 		Shim:    sandbox.Self(),

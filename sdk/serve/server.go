@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -35,6 +36,7 @@ type server struct {
 	adapter  sdk.Adapter
 	info     sdk.Info
 	stderr   *os.File
+	log      *slog.Logger // to stderr, in a form that the gateway reads
 	restore  sync.Once
 	inFlight atomic.Int64
 	grpc     atomic.Pointer[grpc.Server]
@@ -44,7 +46,7 @@ type server struct {
 }
 
 func newServer(a sdk.Adapter, stderr *os.File) *server {
-	s := &server{adapter: a, info: a.Describe(), stderr: stderr, settings: map[string]json.RawMessage{}}
+	s := &server{adapter: a, info: a.Describe(), stderr: stderr, log: slog.New(slog.NewJSONHandler(stderr, nil)), settings: map[string]json.RawMessage{}}
 	if s.info.Concurrency <= 0 {
 		s.info.Concurrency = defaultConcurrency
 	}
@@ -239,7 +241,7 @@ func (s *server) adapt(ctx context.Context, m *adapterv1.AdaptRequest) (*adapter
 	s.mu.RLock()
 	request.Settings = s.settings[request.Integration]
 	s.mu.RUnlock()
-	result, err := s.adapter.Adapt(ctx, request)
+	result, err := s.adapter.Adapt(sdk.WithLog(ctx, s.log, request), request)
 	if err != nil {
 		return nil, err
 	}
