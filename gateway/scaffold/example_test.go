@@ -17,6 +17,7 @@ const example = "../../examples/adapter-go"
 func TestTheExampleBuildsAndPassesTheKit(t *testing.T) {
 	executable := filepath.Join(t.TempDir(), "lighthouse")
 	inFolder(t, example, "vet", ".")
+	inFolder(t, example, "test", ".")
 	inFolder(t, example, "build", "-o", executable, ".")
 	report, err := sdktest.CheckProcess(t.Context(), sdktest.Process{Path: executable, Cases: filepath.Join(example, "testdata")})
 	if err != nil {
