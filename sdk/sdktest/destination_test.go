@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"bellcrank.example/sdk"
@@ -60,7 +61,7 @@ func TestEveryBrokenDestinationIsCaught(t *testing.T) {
 			return then(d.Answers[len(d.Answers)-1])
 		}
 	}
-	calls := 0
+	var calls atomic.Int64
 	tests := map[string]struct {
 		do   func(sdk.Delivery) (sdk.Step, error)
 		want string
@@ -101,8 +102,7 @@ func TestEveryBrokenDestinationIsCaught(t *testing.T) {
 			return sdk.Step{}, nil
 		}), "a target that is down is tried again"},
 		"is of two minds": {func(sdk.Delivery) (sdk.Step, error) {
-			calls++
-			if calls == 1 {
+			if calls.Add(1) == 1 {
 				return outcome(sdk.Outcome{Class: sdk.Delivered, Remember: "once"})
 			}
 			return sdk.Step{}, nil
