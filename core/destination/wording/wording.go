@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"bellcrank.example/core"
 	"bellcrank.example/sdk"
@@ -245,10 +244,7 @@ func (w Words) For(severity sdk.Severity, otherwise string) string {
 const maxLine = 4096
 
 // Line makes one line of a text: senders choose what is in it.
-func Line(s string) string {
-	s = Cut(s, maxLine)
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
-}
+func Line(s string) string { return sdk.Line(Cut(s, maxLine)) }
 
 // Cut shortens a text to n characters at most and shows that it did.
 func Cut(s string, n int) string {
