@@ -22,6 +22,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"bellcrank.example/gateway/gatewaytest"
 )
 
 // buildChaos makes a folder with the gateway, the custom adapter, which is the
@@ -63,7 +65,7 @@ type chaosStack struct {
 // newChaosStack runs a gateway with these plugins beside a good one.
 func newChaosStack(t *testing.T, evils []evil) *chaosStack {
 	t.Helper()
-	s := &chaosStack{stack: &stack{t: t, dir: t.TempDir(), ingest: freeAddress(t), admin: freeAddress(t), sink: newSink(t)}}
+	s := &chaosStack{stack: &stack{t: t, dir: t.TempDir(), ingest: gatewaytest.FreeAddress(t), admin: gatewaytest.FreeAddress(t), sink: newSink(t)}}
 	s.home, s.directory = buildChaos(t), s.file("plugins")
 	s.configure(evils)
 	for i, e := range evils {

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"bellcrank.example/gateway/gatewaytest"
 )
 
 func TestFourVendorsReachTheReceiver(t *testing.T) {
@@ -473,7 +475,7 @@ route "first" {
   to       = [destination.webhook.gone]
   continue = true
 }
-`, freeAddress(t)))
+`, gatewaytest.FreeAddress(t)))
 	s.mustPost("custom", `{"title":"Server is down"}`)
 	s.eventually("the sink is told that the other destination is disabled", 60*time.Second, func() bool {
 		return slices.ContainsFunc(s.sink.received(), func(m message) bool {

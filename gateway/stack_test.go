@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -117,7 +116,7 @@ func newStackWith(t *testing.T, blocks string) *stack {
 // writtenStack is a stack with its configuration, before it starts.
 func writtenStack(t *testing.T, blocks string) *stack {
 	t.Helper()
-	s := &stack{t: t, dir: t.TempDir(), ingest: freeAddress(t), admin: freeAddress(t), sink: newSink(t)}
+	s := &stack{t: t, dir: t.TempDir(), ingest: gatewaytest.FreeAddress(t), admin: gatewaytest.FreeAddress(t), sink: newSink(t)}
 	text := fmt.Sprintf(strings.Replace(configuration, `route "all"`, blocks+`route "all"`, 1), filepath.Join(s.dir, "data"), s.ingest, s.ingest, s.admin, s.sink.url)
 	if err := os.WriteFile(s.file("gateway.hcl"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -128,16 +127,6 @@ func writtenStack(t *testing.T, blocks string) *stack {
 	}
 	s.types = len(types)
 	return s
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func (s *stack) file(name string) string { return filepath.Join(s.dir, name) }

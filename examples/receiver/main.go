@@ -31,6 +31,7 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("receiver", flag.ContinueOnError)
 	addr := flags.String("addr", "127.0.0.1:9000", "address to listen on")
+	fd := flags.Uint("fd", 0, "take the listening socket that is inherited as this file descriptor, in place of -addr")
 	secret := flags.String("secret", "", "signing secret, whsec_...; RECEIVER_SECRET if empty; unset: signatures aren't verified")
 	fail := flags.Int("fail", 0, "answer every delivery with this status, to see what Bellcrank does")
 	path := flags.String("log", "", "append a JSON line for each delivery to this file")
@@ -49,13 +50,27 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		defer file.Close()
 		receiver.lines = file
 	}
-	var listen net.ListenConfig
-	listener, err := listen.Listen(ctx, "tcp", *addr)
+	listener, err := listen(ctx, *addr, *fd)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	fmt.Fprintf(out, "listening on http://%s\n", listener.Addr())
 	return serve(ctx, listener, receiver)
+}
+
+// listen takes the socket that is inherited as descriptor fd, or, if that is 0,
+// listens on addr.
+func listen(ctx context.Context, addr string, fd uint) (net.Listener, error) {
+	if fd == 0 {
+		var lc net.ListenConfig
+		return lc.Listen(ctx, "tcp", addr)
+	}
+	socket := os.NewFile(uintptr(fd), "socket")
+	if socket == nil {
+		return nil, fmt.Errorf("no file descriptor %d", fd)
+	}
+	defer socket.Close()
+	return net.FileListener(socket)
 }
 
 func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {

@@ -42,6 +42,8 @@ type Config struct {
 	Port    *plugged.Port
 	Version string
 	Started func(ingest, admin string) // is told when both listeners accept; may be nil
+	// Listen opens both listeners, as net.ListenConfig does; that does it if nil.
+	Listen func(ctx context.Context, network, address string) (net.Listener, error)
 	// Outside is how the certificates of vendors and the URLs that confirm
 	// subscriptions are fetched.
 	Outside fetch.Config
@@ -245,7 +247,7 @@ func (g *Gateway) notice(n dispatch.Notice) {
 // run runs every part. They stop one after the other: who makes work before
 // who finishes it.
 func (g *Gateway) run(ctx context.Context, c *config.Config, reload <-chan struct{}) error {
-	ingest, admin, err := listen(ctx, c)
+	ingest, admin, err := g.listen(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -290,12 +292,15 @@ func (g *Gateway) serve(ctx context.Context, failed <-chan struct{}, reload <-ch
 	}
 }
 
-func listen(ctx context.Context, c *config.Config) (ingest, admin net.Listener, err error) {
-	var lc net.ListenConfig
-	if ingest, err = lc.Listen(ctx, "tcp", c.Ingest.Address); err != nil {
+func (g *Gateway) listen(ctx context.Context, c *config.Config) (ingest, admin net.Listener, err error) {
+	listen := g.cfg.Listen
+	if listen == nil {
+		listen = (&net.ListenConfig{}).Listen
+	}
+	if ingest, err = listen(ctx, "tcp", c.Ingest.Address); err != nil {
 		return nil, nil, fmt.Errorf("listener ingest: %w", err)
 	}
-	if admin, err = lc.Listen(ctx, "tcp", c.Admin.Address); err != nil {
+	if admin, err = listen(ctx, "tcp", c.Admin.Address); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("listener admin: %w", err), ingest.Close())
 	}
 	return ingest, admin, nil

@@ -19,6 +19,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sys/unix"
+
+	"bellcrank.example/gateway/gatewaytest"
 )
 
 // BenchmarkRequest prints, side by side in one run, what a request costs
@@ -229,7 +231,7 @@ func serveGateway(b *testing.B) (string, func()) {
 	}
 	receiver, stopReceiver := serveHandler(b, func(c *fiber.Ctx) error { return c.SendStatus(fiber.StatusNoContent) })
 	dir := b.TempDir()
-	ingest, admin := freeAddress(b), freeAddress(b)
+	ingest, admin := gatewaytest.FreeAddress(b), gatewaytest.FreeAddress(b)
 	file := filepath.Join(dir, "gateway.hcl")
 	text := fmt.Sprintf(benchConfig, filepath.Join(dir, "data"), ingest, admin, receiver)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -279,16 +281,6 @@ route "all" {
   to = [destination.webhook.sink]
 }
 `
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 func waitReady(t testing.TB, admin string) {
 	t.Helper()

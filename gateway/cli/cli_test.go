@@ -49,25 +49,12 @@ func TestCommands(t *testing.T) {
 			env.Setenv("TMPDIR", os.TempDir()) // sockets need a short path
 			env.Setenv("PAYLOADS", payloads)
 			for _, name := range []string{"INGEST", "ADMIN", "NOWHERE"} {
-				address, err := freeAddress()
-				if err != nil {
-					return err
-				}
-				env.Setenv(name, address)
+				env.Setenv(name, gatewaytest.FreeAddress(env.T()))
 			}
 			env.Setenv("BELLCRANK_ADDR", env.Getenv("ADMIN"))
 			return nil
 		},
 	})
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }
 
 // exits CODE COMMAND... runs a command that must exit with the code.

@@ -74,25 +74,29 @@ func (a *console) dev(ctx context.Context, dir string, plugins []string, debug b
 	if debug {
 		a.held = own.names()
 	}
-	ports := map[string]string{}
+	var ports devPorts
+	defer ports.close()
+	variables := map[string]string{"BELLCRANK_DEV_DATA": filepath.Join(dir, "data")}
 	for _, p := range []struct {
 		name string
 		port int
 	}{{"INGEST", 8080}, {"ADMIN", 8081}, {"RECEIVER", 9000}} {
-		address, err := a.freePort(ctx, p.port, ports)
+		address, err := ports.open(ctx, p.port)
 		if err != nil {
 			return err
 		}
-		ports["BELLCRANK_DEV_"+p.name] = address
+		if _, port, _ := strings.Cut(address, ":"); port != strconv.Itoa(p.port) {
+			fmt.Fprintf(a.out, "port %d is taken, using %s\n", p.port, port)
+		}
+		variables["BELLCRANK_DEV_"+p.name] = address
 	}
-	wait, err := a.startReceiver(ctx, dir, ports["BELLCRANK_DEV_RECEIVER"])
+	wait, err := a.startReceiver(ctx, dir, ports.take(variables["BELLCRANK_DEV_RECEIVER"]))
 	if err != nil {
 		return err
 	}
 	defer wait()
-	ports["BELLCRANK_DEV_DATA"] = filepath.Join(dir, "data")
 	getenv := func(name string) (string, bool) {
-		if value, ok := ports[name]; ok {
+		if value, ok := variables[name]; ok {
 			return value, true
 		}
 		return os.LookupEnv(name)
@@ -101,14 +105,14 @@ func (a *console) dev(ctx context.Context, dir string, plugins []string, debug b
 	var watcher sync.WaitGroup
 	defer watcher.Wait()
 	defer stop()
-	return a.runGateway(ctx, paths, getenv, func(ingest, admin string) {
+	return a.runGateway(ctx, gatewayRun{paths: paths, getenv: getenv, listen: ports.listen, started: func(ingest, admin string) {
 		if err := writeAdminFile(dir, admin); err != nil {
 			fmt.Fprintln(a.err, "bellcrank:", err)
 		}
 		a.greet(dir, ingest, admin)
 		own.greet(ingest)
 		watcher.Go(func() { own.watch(watching) })
-	})
+	}})
 }
 
 // prepareDev makes the folder with keys and configuration, as far as they
@@ -152,42 +156,14 @@ func writeOnce(path, content string) error {
 	return f.Close()
 }
 
-// freePort returns the address of the first free port from first on that none
-// of the others has, and says so if it isn't the first.
-func (a *console) freePort(ctx context.Context, first int, taken map[string]string) (string, error) {
-	var lc net.ListenConfig
-	for port := first; port < first+100; port++ {
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		if isTaken(taken, address) {
-			continue
-		}
-		listener, err := lc.Listen(ctx, "tcp", address)
-		if err != nil {
-			continue
-		}
-		if err := listener.Close(); err != nil {
-			return "", fmt.Errorf("try port %d: %w", port, err)
-		}
-		if port != first {
-			fmt.Fprintf(a.out, "port %d is taken, using %d\n", first, port)
-		}
-		return address, nil
-	}
-	return "", fmt.Errorf("no free port from %d to %d", first, first+99)
-}
-
-func isTaken(taken map[string]string, address string) bool {
-	for _, other := range taken {
-		if other == address {
-			return true
-		}
-	}
-	return false
-}
-
 // startReceiver runs the example receiver that was built beside us. The
 // returned function waits for its end.
-func (a *console) startReceiver(ctx context.Context, dir, address string) (wait func(), err error) {
+func (a *console) startReceiver(ctx context.Context, dir string, listener *net.TCPListener) (wait func(), err error) {
+	socket, err := inherit(listener)
+	if err != nil {
+		return nil, fmt.Errorf("hand the port to the example receiver: %w", err)
+	}
+	defer socket.Close()
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find our own executable: %w", err)
@@ -197,9 +173,10 @@ func (a *console) startReceiver(ctx context.Context, dir, address string) (wait 
 		return nil, fmt.Errorf("read the receiver's secret: %w", err)
 	}
 	receiver := exec.CommandContext(ctx, filepath.Join(filepath.Dir(self), "receiver"),
-		"-addr", address, "-log", filepath.Join(dir, "receiver.log"))
+		"-fd", "3", "-log", filepath.Join(dir, "receiver.log"))
 	receiver.Env = append(os.Environ(), "RECEIVER_SECRET="+strings.TrimSpace(string(secret)))
 	receiver.Stdout, receiver.Stderr = a.out, a.err
+	receiver.ExtraFiles = []*os.File{socket} // the first of them is descriptor 3
 	// It hears of Ctrl-C from us, after the gateway has stopped sending.
 	receiver.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	receiver.Cancel = func() error { return receiver.Process.Signal(syscall.SIGTERM) }

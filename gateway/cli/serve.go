@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -31,7 +32,7 @@ func (a *console) serveCommand() *cobra.Command {
 		Long:  "Runs the gateway until SIGTERM or SIGINT. SIGHUP reads the configuration again.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.runGateway(cmd.Context(), paths, os.LookupEnv, nil)
+			return a.runGateway(cmd.Context(), gatewayRun{paths: paths, getenv: os.LookupEnv})
 		},
 	}
 	configFlag(cmd, &paths)
@@ -42,8 +43,16 @@ func configFlag(cmd *cobra.Command, paths *[]string) {
 	cmd.Flags().StringArrayVar(paths, "config", []string{defaultConfig}, "configuration file or folder; may be repeated")
 }
 
+// gatewayRun is what distinguishes one run of a gateway from another.
+type gatewayRun struct {
+	paths   []string // of the configuration
+	getenv  func(string) (string, bool)
+	listen  func(ctx context.Context, network, address string) (net.Listener, error) // see app.Config
+	started func(ingest, admin string)                                               // see app.Config
+}
+
 // runGateway runs a gateway in this process.
-func (a *console) runGateway(ctx context.Context, paths []string, getenv func(string) (string, bool), started func(ingest, admin string)) error {
+func (a *console) runGateway(ctx context.Context, r gatewayRun) error {
 	if err := sandbox.Hide(); err != nil {
 		return err
 	}
@@ -75,7 +84,7 @@ func (a *console) runGateway(ctx context.Context, paths []string, getenv func(st
 	return app.Run(ctx, app.Config{
 		Port: port,
 		Load: func() (*config.Config, error) {
-			l, err := newLoader(paths, getenv) // the lock file may have changed too
+			l, err := newLoader(r.paths, r.getenv) // the lock file may have changed too
 			if err != nil {
 				return nil, err
 			}
@@ -87,7 +96,7 @@ func (a *console) runGateway(ctx context.Context, paths []string, getenv func(st
 			return c, err
 		},
 		Specs: func(c *config.Config) ([]pluginhost.Spec, error) {
-			l, err := newLoader(paths, getenv) // a version may have been pinned since
+			l, err := newLoader(r.paths, r.getenv) // a version may have been pinned since
 			if err != nil {
 				return nil, err
 			}
@@ -96,7 +105,8 @@ func (a *console) runGateway(ctx context.Context, paths []string, getenv func(st
 		},
 		Shim:    sandbox.Self(),
 		Version: Version,
-		Started: started,
+		Started: r.started,
+		Listen:  r.listen,
 		Logger:  logger,
 	}, reload)
 }

@@ -1,5 +1,6 @@
 // Package gatewaytest builds the real binaries for tests that run them: the
-// gateway, its plugins, pinned as `make build` pins them, and the receiver.
+// gateway, its plugins, pinned as `make build` pins them, and the receiver. It
+// also finds them ports to listen on.
 package gatewaytest
 
 import (
