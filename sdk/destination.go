@@ -48,6 +48,12 @@ type Delivery struct {
 	// Settings is the destination's settings as a JSON object. Decode it with
 	// DecodeSettings.
 	Settings json.RawMessage `json:"settings,omitempty"`
+	// Texts are the settings that are templates, by name, rendered for this
+	// message: those that the operator has written and that didn't fail.
+	Texts map[string]string `json:"texts,omitempty"`
+	// Headline is the change in one line in the gateway's own words, such as
+	// "[INC-042] High: Disk full".
+	Headline string `json:"headline,omitempty"`
 	// Answers are those to the requests of this attempt, in their order.
 	Answers []HTTPAnswer `json:"answers,omitempty"`
 }

@@ -66,6 +66,10 @@ type Info struct {
 	Reads []string `json:"reads,omitempty"`
 	// Samples are real-looking requests: the Test button sends the first.
 	Samples []Sample `json:"samples,omitempty"`
+	// Taken is the JSON body with which a destination's target says that it
+	// took a request, if it says so in the body and not by the status alone:
+	// what the conformance kit answers. Empty: {}.
+	Taken json.RawMessage `json:"taken,omitempty"`
 	// Template is one sentence on what the vendor's webhook template has to
 	// have, told to operators whose template arrives unfilled.
 	Template string `json:"template,omitempty"`

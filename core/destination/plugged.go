@@ -1,6 +1,8 @@
 package destination
 
 import (
+	"slices"
+
 	"bellcrank.example/core"
 	"bellcrank.example/core/destination/plugged"
 	"bellcrank.example/sdk"
@@ -10,7 +12,8 @@ import (
 // plugin through the port.
 func Plugged(info sdk.Info, port *plugged.Port) Type {
 	return Type{
-		Name: info.Type, Summary: info.Summary, Settings: info.Settings, Memory: true, Plugged: true,
-		New: func(c Config) (core.Sender, error) { return plugged.New(port, c) },
+		Name: info.Type, Summary: info.Summary, Settings: slices.Concat(info.Settings, plugged.Ours(info.Settings)),
+		Memory: true, Plugged: true,
+		New: func(c Config) (core.Sender, error) { return plugged.New(port, info.Settings, c) },
 	}
 }

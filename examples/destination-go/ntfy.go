@@ -13,6 +13,7 @@ type settings struct {
 	URL      string `json:"url" default:"https://ntfy.sh" doc:"The ntfy server."`
 	Topic    string `json:"topic" required:"true" doc:"The topic to publish to; whoever knows its name may read it."`
 	Token    string `json:"token" secret:"true" doc:"An access token, where the server asks for one."`
+	Title    string `json:"title" type:"template" doc:"The change in one line; by default the incident's name and title."`
 	Resolved bool   `json:"resolved" default:"true" doc:"Whether the end of a problem is told as well."`
 }
 
@@ -64,8 +65,12 @@ var priorities = map[sdk.Severity]int{sdk.Critical: 5, sdk.High: 4, sdk.Medium: 
 
 func messageOf(d sdk.Delivery, topic string) message {
 	in := d.Incident
+	title := d.Texts["title"] // the operator's, if there is one and it didn't fail
+	if title == "" {
+		title = in.ID + " " + in.Title
+	}
 	m := message{
-		Topic: topic, ID: in.UID, Title: in.ID + " " + in.Title, Message: text(d),
+		Topic: topic, ID: in.UID, Title: title, Message: text(d),
 		Priority: priorities[in.Severity], Tags: []string{"rotating_light", string(in.Severity)}, Click: in.URL,
 	}
 	switch d.Kind {

@@ -26,9 +26,13 @@ func RunDestination(t *testing.T, d sdk.Destination, settings json.RawMessage) {
 
 func everyDestinationCheck(t runner, d sdk.Destination, settings json.RawMessage) {
 	t.run("description", func(t runner) { checkDestinationDescription(t, d) })
+	taken := d.Describe().Taken
+	if len(taken) == 0 {
+		taken = json.RawMessage("{}")
+	}
 	t.run("an answer of 200 ends it well", func(t runner) {
 		eachDelivery(t, settings, func(t runner, del sdk.Delivery) {
-			if o := converse(t, d, del, sdk.HTTPAnswer{Status: 200, Body: []byte("{}")}); o.Class != sdk.Delivered {
+			if o := converse(t, d, del, sdk.HTTPAnswer{Status: 200, Body: taken}); o.Class != sdk.Delivered {
 				t.Errorf("%s: %+v, want delivered", del.Kind, o)
 			}
 		})
@@ -81,6 +85,9 @@ func checkDestinationDescription(t runner, d sdk.Destination) {
 	if !typeName.MatchString(info.Type) || !version.MatchString(info.Version) || info.Name == "" || info.Summary == "" {
 		t.Errorf("type %q, version %q, name %q, summary %q: want lower case letters, a semantic version, and texts", info.Type, info.Version, info.Name, info.Summary)
 	}
+	if len(info.Taken) > 0 && !json.Valid(info.Taken) {
+		t.Errorf("taken is not JSON: %.100q", info.Taken)
+	}
 	for _, s := range info.Settings {
 		if complaint := settingComplaint(s); complaint != "" {
 			t.Errorf("setting %s %s", s.Name, complaint)
@@ -104,10 +111,19 @@ func eachDelivery(t runner, settings json.RawMessage, check func(runner, sdk.Del
 		for _, in := range []sdk.Incident{full, odd, {ID: "INC-001", UID: "1"}} {
 			check(t, sdk.Delivery{
 				ID: "msg_0dyhqtwcr0004", Destination: "test/one", Kind: kind, Attempt: 1, At: receivedAt, Now: receivedAt,
-				Incident: in, Author: "anna", Note: "on it", Settings: settings,
+				Incident: in, Author: "anna", Note: "on it", Settings: settings, Headline: headline(in),
+				Texts: map[string]string{"title": in.Title, "text": in.Description},
 			})
 		}
 	}
+}
+
+// headline is one that the gateway could have: one line, however long.
+func headline(in sdk.Incident) string {
+	if in.Title == "" {
+		return ""
+	}
+	return sdk.Line("[" + in.ID + "] " + in.Title)
 }
 
 // converse gives every request of an attempt the same answer, and returns how

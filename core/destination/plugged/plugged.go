@@ -9,7 +9,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -58,16 +60,57 @@ type Sender struct {
 	port     *Port
 	plugin   string
 	settings json.RawMessage
+	texts    []string // names of the templates
+	words    wording.Wording
 	client   *transport.Client
 }
 
-// New returns a Sender.
-func New(port *Port, cfg core.SenderConfig) (*Sender, error) {
-	client, err := transport.New(transport.Config{AllowedCIDRs: cfg.AllowedCIDRs, Patience: patience})
+// Ours are the settings that a type from a plugin has besides its own: how the
+// target is reached, which is the gateway's business. A plugin that has one of
+// that name keeps it.
+func Ours(own []sdk.Setting) []sdk.Setting {
+	return slices.DeleteFunc(sdk.SettingsOf[transport.Connection](), func(ours sdk.Setting) bool {
+		return slices.ContainsFunc(own, func(s sdk.Setting) bool { return s.Name == ours.Name })
+	})
+}
+
+// New returns a Sender of a plugin with these settings of its own.
+func New(port *Port, own []sdk.Setting, cfg core.SenderConfig) (*Sender, error) {
+	theirs, connection, err := divide(cfg.Settings, Ours(own))
 	if err != nil {
 		return nil, err
 	}
-	return &Sender{port: port, plugin: cfg.Plugin, settings: cfg.Settings, client: client}, nil
+	client, err := transport.New(transport.Config{AllowedCIDRs: cfg.AllowedCIDRs, Connection: connection, Patience: patience})
+	if err != nil {
+		return nil, err
+	}
+	return &Sender{
+		port: port, plugin: cfg.Plugin, settings: theirs, client: client,
+		texts: slices.Sorted(maps.Keys(cfg.Templates)), words: wording.New(cfg.Templates),
+	}, nil
+}
+
+// divide keeps our settings from the plugin: it has no use for a private key.
+func divide(settings json.RawMessage, ours []sdk.Setting) (theirs json.RawMessage, connection transport.Connection, err error) {
+	all, mine := map[string]json.RawMessage{}, map[string]json.RawMessage{}
+	if err := json.Unmarshal(settings, &all); err != nil {
+		return nil, connection, fmt.Errorf("settings: %w", err)
+	}
+	for _, s := range ours {
+		if value, ok := all[s.Name]; ok {
+			mine[s.Name] = value
+			delete(all, s.Name)
+		}
+	}
+	object, err := json.Marshal(mine)
+	if err != nil {
+		return nil, connection, fmt.Errorf("settings: %w", err)
+	}
+	if connection, err = sdk.DecodeSettings[transport.Connection](object); err != nil {
+		return nil, connection, err
+	}
+	theirs, err = json.Marshal(all)
+	return theirs, connection, err
 }
 
 // Plugin is the plugin's name.
@@ -87,7 +130,7 @@ func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
 		case err != nil:
 			return failed(last, fmt.Errorf("the plugin: %w", err))
 		case step.Outcome != nil:
-			return ended(last, *step.Outcome)
+			return ended(last, *step.Outcome, m.Now)
 		case len(d.Answers) == maxRequests:
 			return failed(last, fmt.Errorf("the plugin asks for more than %d requests in one attempt", maxRequests))
 		}
@@ -148,9 +191,11 @@ func failed(last core.Answer, err error) core.Answer {
 }
 
 // ended is what an outcome means for the last answer. The plugin knows its
-// target: a 409 may well be a success, and a 200 none.
-func ended(last core.Answer, o sdk.Outcome) core.Answer {
-	last.RetryAfter = ""
+// target: a 409 may well be a success, and a 200 none. What it says nothing of
+// is as it is with every other type: how long a 429 waits, and that a 410 is
+// for ever.
+func ended(last core.Answer, o sdk.Outcome, now time.Time) core.Answer {
+	class, _ := last.Classify(now)
 	last.Remember = o.Remember
 	if len(o.Remember) > maxRemember {
 		return failed(last, fmt.Errorf("the plugin wants %d bytes remembered, %d are the most", len(o.Remember), maxRemember))
@@ -159,10 +204,14 @@ func ended(last core.Answer, o sdk.Outcome) core.Answer {
 	case o.Class == sdk.Delivered:
 		last.Status, last.Err, last.Fault = http.StatusOK, nil, core.NoFault
 		return last
+	case o.Class == sdk.Refused && class == core.Gone:
+		last.Fault = core.Gone
 	case o.Class == sdk.Refused:
 		last.Fault = core.DeliveryFault
 	case o.RetryAfter > 0:
 		last.Fault, last.RetryAfter = core.Throttled, strconv.FormatInt(int64(o.RetryAfter/time.Second), 10)
+	case class == core.Throttled:
+		last.Fault = core.Throttled
 	default:
 		last.Fault = core.DestinationFault
 	}
@@ -176,7 +225,20 @@ func (s *Sender) delivery(m core.Message) sdk.Delivery {
 	return sdk.Delivery{
 		ID: m.ID, Destination: m.Destination, Kind: string(m.Kind), Attempt: m.Attempt, At: m.At, Now: m.Now,
 		Author: m.Author, Note: m.Note, Memory: m.Memory, Settings: s.settings, Incident: incident(m),
+		Texts: s.rendered(m), Headline: wording.New(nil).Title(m),
 	}
+}
+
+// rendered makes the texts that the operator has written. One that fails is
+// left out: the plugin has words of its own.
+func (s *Sender) rendered(m core.Message) map[string]string {
+	texts := map[string]string{}
+	for _, name := range s.texts {
+		if text := s.words.Render(name, m, func(core.Message) string { return "" }); text != "" {
+			texts[name] = text
+		}
+	}
+	return texts
 }
 
 func incident(m core.Message) sdk.Incident {

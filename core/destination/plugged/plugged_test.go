@@ -44,7 +44,7 @@ func message() core.Message {
 func sender(t *testing.T, plugins Plugins, allowed ...netip.Prefix) *Sender {
 	t.Helper()
 	port := &Port{}
-	s, err := New(port, core.SenderConfig{Plugin: "acme", Settings: []byte(`{"a":1}`), AllowedCIDRs: allowed})
+	s, err := New(port, nil, core.SenderConfig{Plugin: "acme", Settings: []byte(`{"a":1,"connect_timeout":"3s"}`), AllowedCIDRs: allowed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,9 +73,13 @@ func TestHowAnAttemptEnds(t *testing.T) {
 		wait   time.Duration
 		says   string
 	}{
-		"delivered":     {status(201), usual, core.NoFault, 0, ""},
-		"down":          {status(500), usual, core.DestinationFault, 0, "500 Internal Server Error"},
-		"asks to wait":  {status(429), usual, core.Throttled, 7 * time.Second, "429"},
+		"delivered":    {status(201), usual, core.NoFault, 0, ""},
+		"down":         {status(500), usual, core.DestinationFault, 0, "500 Internal Server Error"},
+		"asks to wait": {status(429), usual, core.Throttled, 7 * time.Second, "429"},
+		"asks to wait, the plugin doesn't say how long": {status(429), func(sdk.HTTPAnswer) (sdk.Step, error) {
+			return outcome(sdk.Outcome{Class: sdk.Retry, Message: "busy"})
+		}, core.Throttled, 7 * time.Second, "busy"},
+		"gone for ever": {status(410), usual, core.Gone, 0, "410"},
 		"refused":       {status(422), usual, core.DeliveryFault, 0, "422"},
 		"there already": {status(409), func(sdk.HTTPAnswer) (sdk.Step, error) { return outcome(sdk.Outcome{Class: sdk.Delivered}) }, core.NoFault, 0, ""},
 		"no success in it": {status(200), func(sdk.HTTPAnswer) (sdk.Step, error) {
@@ -158,5 +162,55 @@ func TestWhatIsRememberedComesBack(t *testing.T) {
 	m.Memory = "7"
 	if a := s.Send(t.Context(), m); a.Remember != "7+1" {
 		t.Errorf("remembers %q, want 7+1", a.Remember)
+	}
+}
+
+func TestTheOperatorsTextsAreRenderedForThePlugin(t *testing.T) {
+	port := &Port{}
+	s, err := New(port, nil, core.SenderConfig{Plugin: "acme", Settings: []byte(`{"a":1}`), Templates: map[string]core.Template{
+		"title":  func(m core.Message) (string, error) { return "about " + m.Incident.Title, nil },
+		"text":   func(core.Message) (string, error) { return "", errors.New("no such label") },
+		"footer": func(core.Message) (string, error) { return "", nil },
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	port.Connect(script(func(d sdk.Delivery) (sdk.Step, error) {
+		if len(d.Texts) != 1 || d.Texts["title"] != "about Disk full" || d.Headline != "[INC-001] : Disk full" {
+			t.Errorf("texts %q, headline %q", d.Texts, d.Headline)
+		}
+		return outcome(sdk.Outcome{Class: sdk.Delivered})
+	}))
+	if a := s.Send(t.Context(), message()); a.Err != nil {
+		t.Errorf("a text that fails costs the delivery: %v", a.Err)
+	}
+}
+
+func TestHowTheTargetIsReachedIsTheGatewaysBusiness(t *testing.T) {
+	proxied := false
+	proxy := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { proxied = r.URL.Host == "192.0.2.1" }))
+	defer proxy.Close()
+	port := &Port{}
+	settings := core.SenderConfig{
+		Plugin: "acme", AllowedCIDRs: []netip.Prefix{loopback(), netip.MustParsePrefix("192.0.2.0/24")},
+		Settings: []byte(`{"a":1,"proxy_url":"` + proxy.URL + `"}`),
+	}
+	s, err := New(port, nil, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port.Connect(post("http://192.0.2.1", func(a sdk.HTTPAnswer) (sdk.Step, error) { return sdk.Ended(a), nil }))
+	if a := s.Send(t.Context(), message()); a.Err != nil || !proxied {
+		t.Errorf("answer %+v, by the proxy: %v", a, proxied)
+	}
+	settings.Settings = []byte(`{"ca":"none"}`)
+	if _, err := New(port, nil, settings); err == nil || !strings.HasPrefix(err.Error(), "ca ") {
+		t.Errorf("a broken ca: %v", err)
+	}
+	theirs := []sdk.Setting{{Name: "proxy_url"}}
+	for _, s := range Ours(theirs) {
+		if s.Name == "proxy_url" {
+			t.Error("a plugin's own setting is taken from it")
+		}
 	}
 }

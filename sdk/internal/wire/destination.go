@@ -24,7 +24,13 @@ func FromDelivery(d sdk.Delivery, generation uint64, deadline time.Time) (*desti
 	m := &destinationv1.DeliverRequest{
 		Instance: text(d.Destination), Generation: generation, Id: text(d.ID), Kind: text(d.Kind), Attempt: uint32(max(d.Attempt, 0)),
 		AtUnixNano: nanos(d.At), NowUnixNano: nanos(d.Now), IncidentJson: incident, Author: text(d.Author), Note: text(d.Note),
-		Memory: text(d.Memory), DeadlineUnixNano: nanos(deadline),
+		Memory: text(d.Memory), DeadlineUnixNano: nanos(deadline), Headline: text(d.Headline),
+	}
+	for name, words := range d.Texts {
+		if m.Texts == nil {
+			m.Texts = make(map[string]string, len(d.Texts))
+		}
+		m.Texts[text(name)] = text(words)
 	}
 	for _, a := range d.Answers {
 		m.Answers = append(m.Answers, &destinationv1.HTTPResponse{Status: clampInt32(a.Status), Headers: fromHeader(a.Header), Body: a.Body})
@@ -38,6 +44,7 @@ func ToDelivery(m *destinationv1.DeliverRequest) (sdk.Delivery, error) {
 	d := sdk.Delivery{
 		Destination: m.GetInstance(), ID: m.GetId(), Kind: m.GetKind(), Attempt: int(m.GetAttempt()),
 		At: fromNanos(m.GetAtUnixNano()), Now: fromNanos(m.GetNowUnixNano()), Author: m.GetAuthor(), Note: m.GetNote(), Memory: m.GetMemory(),
+		Texts: m.GetTexts(), Headline: m.GetHeadline(),
 	}
 	if err := json.Unmarshal(m.GetIncidentJson(), &d.Incident); err != nil {
 		return sdk.Delivery{}, fmt.Errorf("read incident: %w", err)

@@ -15,7 +15,7 @@ func TestADeliveryArrivesAsItWasSent(t *testing.T) {
 	impact := true
 	want := sdk.Delivery{
 		ID: "msg_1", Destination: "acme/a", Kind: "created", Attempt: 2, At: time.Unix(1, 5).UTC(), Now: time.Unix(2, 0).UTC(),
-		Author: "anna", Note: "n", Memory: "m",
+		Author: "anna", Note: "n", Memory: "m", Texts: map[string]string{"title": "a\nb"}, Headline: "[INC-001] High: t",
 		Incident: sdk.Incident{ID: "INC-001", Title: "t", Severity: sdk.High, CustomerImpact: &impact, AffectedServices: []string{"a"}, Labels: map[string]string{"a": "b"}},
 		Answers:  []sdk.HTTPAnswer{{Status: 503, Header: http.Header{"Retry-After": {"3"}}, Body: []byte("x")}},
 	}

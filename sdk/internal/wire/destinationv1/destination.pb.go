@@ -113,7 +113,13 @@ type DeliverRequest struct {
 	// When nobody waits any more; 0 if never.
 	DeadlineUnixNano int64 `protobuf:"varint,12,opt,name=deadline_unix_nano,json=deadlineUnixNano,proto3" json:"deadline_unix_nano,omitempty"`
 	// The answers to the requests of this attempt, in their order.
-	Answers       []*HTTPResponse `protobuf:"bytes,13,rep,name=answers,proto3" json:"answers,omitempty"`
+	Answers []*HTTPResponse `protobuf:"bytes,13,rep,name=answers,proto3" json:"answers,omitempty"`
+	// The settings that are templates, by name, rendered for this message: those
+	// that the operator has written and that didn't fail.
+	Texts map[string]string `protobuf:"bytes,14,rep,name=texts,proto3" json:"texts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The change in one line in the gateway's own words, such as
+	// "[INC-042] High: Disk full".
+	Headline      string `protobuf:"bytes,15,opt,name=headline,proto3" json:"headline,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -237,6 +243,20 @@ func (x *DeliverRequest) GetAnswers() []*HTTPResponse {
 		return x.Answers
 	}
 	return nil
+}
+
+func (x *DeliverRequest) GetTexts() map[string]string {
+	if x != nil {
+		return x.Texts
+	}
+	return nil
+}
+
+func (x *DeliverRequest) GetHeadline() string {
+	if x != nil {
+		return x.Headline
+	}
+	return ""
 }
 
 type DeliverResponse struct {
@@ -581,7 +601,7 @@ var File_destination_v1_destination_proto protoreflect.FileDescriptor
 
 const file_destination_v1_destination_proto_rawDesc = "" +
 	"\n" +
-	" destination/v1/destination.proto\x12\x18bellcrank.destination.v1\"\xa9\x03\n" +
+	" destination/v1/destination.proto\x12\x18bellcrank.destination.v1\"\xca\x04\n" +
 	"\x0eDeliverRequest\x12\x1a\n" +
 	"\binstance\x18\x01 \x01(\tR\binstance\x12\x1e\n" +
 	"\n" +
@@ -599,7 +619,13 @@ const file_destination_v1_destination_proto_rawDesc = "" +
 	" \x01(\tR\x04note\x12\x16\n" +
 	"\x06memory\x18\v \x01(\tR\x06memory\x12,\n" +
 	"\x12deadline_unix_nano\x18\f \x01(\x03R\x10deadlineUnixNano\x12@\n" +
-	"\aanswers\x18\r \x03(\v2&.bellcrank.destination.v1.HTTPResponseR\aanswers\"\x9b\x01\n" +
+	"\aanswers\x18\r \x03(\v2&.bellcrank.destination.v1.HTTPResponseR\aanswers\x12I\n" +
+	"\x05texts\x18\x0e \x03(\v23.bellcrank.destination.v1.DeliverRequest.TextsEntryR\x05texts\x12\x1a\n" +
+	"\bheadline\x18\x0f \x01(\tR\bheadline\x1a8\n" +
+	"\n" +
+	"TextsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9b\x01\n" +
 	"\x0fDeliverResponse\x12A\n" +
 	"\arequest\x18\x01 \x01(\v2%.bellcrank.destination.v1.HTTPRequestH\x00R\arequest\x12=\n" +
 	"\aoutcome\x18\x02 \x01(\v2!.bellcrank.destination.v1.OutcomeH\x00R\aoutcomeB\x06\n" +
@@ -642,7 +668,7 @@ func file_destination_v1_destination_proto_rawDescGZIP() []byte {
 }
 
 var file_destination_v1_destination_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_destination_v1_destination_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_destination_v1_destination_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_destination_v1_destination_proto_goTypes = []any{
 	(OutcomeClass)(0),       // 0: bellcrank.destination.v1.OutcomeClass
 	(*DeliverRequest)(nil),  // 1: bellcrank.destination.v1.DeliverRequest
@@ -651,21 +677,23 @@ var file_destination_v1_destination_proto_goTypes = []any{
 	(*HTTPResponse)(nil),    // 4: bellcrank.destination.v1.HTTPResponse
 	(*Header)(nil),          // 5: bellcrank.destination.v1.Header
 	(*Outcome)(nil),         // 6: bellcrank.destination.v1.Outcome
+	nil,                     // 7: bellcrank.destination.v1.DeliverRequest.TextsEntry
 }
 var file_destination_v1_destination_proto_depIdxs = []int32{
 	4, // 0: bellcrank.destination.v1.DeliverRequest.answers:type_name -> bellcrank.destination.v1.HTTPResponse
-	3, // 1: bellcrank.destination.v1.DeliverResponse.request:type_name -> bellcrank.destination.v1.HTTPRequest
-	6, // 2: bellcrank.destination.v1.DeliverResponse.outcome:type_name -> bellcrank.destination.v1.Outcome
-	5, // 3: bellcrank.destination.v1.HTTPRequest.headers:type_name -> bellcrank.destination.v1.Header
-	5, // 4: bellcrank.destination.v1.HTTPResponse.headers:type_name -> bellcrank.destination.v1.Header
-	0, // 5: bellcrank.destination.v1.Outcome.class:type_name -> bellcrank.destination.v1.OutcomeClass
-	1, // 6: bellcrank.destination.v1.Destination.Deliver:input_type -> bellcrank.destination.v1.DeliverRequest
-	2, // 7: bellcrank.destination.v1.Destination.Deliver:output_type -> bellcrank.destination.v1.DeliverResponse
-	7, // [7:8] is the sub-list for method output_type
-	6, // [6:7] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	7, // 1: bellcrank.destination.v1.DeliverRequest.texts:type_name -> bellcrank.destination.v1.DeliverRequest.TextsEntry
+	3, // 2: bellcrank.destination.v1.DeliverResponse.request:type_name -> bellcrank.destination.v1.HTTPRequest
+	6, // 3: bellcrank.destination.v1.DeliverResponse.outcome:type_name -> bellcrank.destination.v1.Outcome
+	5, // 4: bellcrank.destination.v1.HTTPRequest.headers:type_name -> bellcrank.destination.v1.Header
+	5, // 5: bellcrank.destination.v1.HTTPResponse.headers:type_name -> bellcrank.destination.v1.Header
+	0, // 6: bellcrank.destination.v1.Outcome.class:type_name -> bellcrank.destination.v1.OutcomeClass
+	1, // 7: bellcrank.destination.v1.Destination.Deliver:input_type -> bellcrank.destination.v1.DeliverRequest
+	2, // 8: bellcrank.destination.v1.Destination.Deliver:output_type -> bellcrank.destination.v1.DeliverResponse
+	8, // [8:9] is the sub-list for method output_type
+	7, // [7:8] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_destination_v1_destination_proto_init() }
@@ -683,7 +711,7 @@ func file_destination_v1_destination_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_destination_v1_destination_proto_rawDesc), len(file_destination_v1_destination_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
