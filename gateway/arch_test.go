@@ -51,6 +51,8 @@ var rooms = map[string][]string{
 
 	"sdk/sdktest/testdata/v1": {"go-plugin", "grpc"}, // knows nothing of today's SDK
 
+	"plugins/internal/bench": {"core/pluginhost", "core/pluginhost/sandbox", "sdk", "sdk/client", "plugins/internal/alerts", "fiber"},
+
 	"plugins/*":  {"sdk", "sdk/serve", "sdk/expr", "plugins/internal/*"},
 	"examples/*": {"sdk", "sdk/serve", "sdk/expr"},
 

@@ -50,6 +50,12 @@ const (
 // must not: a shim isn't the plugin yet.
 const ShimEnv = wire.ShimEnv
 
+// Way is how requests travel to a plugin.
+type Way string
+
+// Unary has each request be a call of its own, which every plugin takes.
+const Unary Way = "unary"
+
 // Config says what to start. Path is required.
 type Config struct {
 	// Path is the executable.
@@ -74,6 +80,8 @@ type Config struct {
 	// Output gets what the process prints after the handshake, from one
 	// goroutine at a time; discarded if nil.
 	Output io.Writer
+	// Way is how requests travel: the best that the plugin offers if empty.
+	Way Way
 	// StartTimeout is for the handshake and the first answer; 5 seconds if zero.
 	StartTimeout time.Duration
 	// Stuck is the shortest time after which an unanswered call means that
@@ -231,7 +239,7 @@ func (c *Client) connect(ctx context.Context) error {
 	if err := json.Unmarshal(description.GetInfoJson(), &c.info); err != nil {
 		return fmt.Errorf("describe: %w", err)
 	}
-	if !wire.HasCapability(description, wire.CapabilityExchange) {
+	if c.cfg.Way == Unary || !wire.HasCapability(description, wire.CapabilityExchange) {
 		return nil
 	}
 	return c.openLane()
