@@ -1,11 +1,14 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -20,7 +23,7 @@ const maxNesting = 10_000
 // readMetadata reads one JSON object. Numbers stay as they are written. An
 // empty text and null are no map.
 func readMetadata(text []byte) (map[string]any, error) {
-	r := reader{text: text}
+	r := reader{text: string(text)}
 	if empty, err := r.empty(); empty {
 		return nil, err
 	}
@@ -34,7 +37,7 @@ func readMetadata(text []byte) (map[string]any, error) {
 // readLabels reads one JSON object of strings. A null is an empty string, as
 // in encoding/json.
 func readLabels(text []byte) (map[string]string, error) {
-	r := reader{text: text}
+	r := reader{text: string(text)}
 	if empty, err := r.empty(); empty {
 		return nil, err
 	}
@@ -53,9 +56,10 @@ func readLabels(text []byte) (map[string]string, error) {
 	return labels, r.end()
 }
 
-// reader reads a JSON text from at on.
+// reader reads a JSON text from at on. The strings that it returns are parts of
+// the text, which is copied once instead of each of them.
 type reader struct {
-	text  []byte
+	text  string
 	at    int
 	depth int
 }
@@ -102,7 +106,7 @@ func (r *reader) unexpected(want string) error {
 }
 
 func (r *reader) word(word string) error {
-	if rest := r.text[r.at:]; len(rest) < len(word) || string(rest[:len(word)]) != word {
+	if rest := r.text[r.at:]; !strings.HasPrefix(rest, word) {
 		return r.unexpected(word)
 	}
 	r.at += len(word)
@@ -224,12 +228,12 @@ func (r *reader) string() (string, error) {
 	return "", r.unexpected("")
 }
 
-func unquote(quoted []byte, plain bool) (string, error) {
-	if inner := quoted[1 : len(quoted)-1]; plain && utf8.Valid(inner) {
-		return string(inner), nil
+func unquote(quoted string, plain bool) (string, error) {
+	if inner := quoted[1 : len(quoted)-1]; plain && utf8.ValidString(inner) {
+		return inner, nil
 	}
 	var s string
-	err := json.Unmarshal(quoted, &s)
+	err := json.Unmarshal([]byte(quoted), &s)
 	return s, err
 }
 
@@ -278,11 +282,35 @@ func (r *reader) digits() bool {
 const maxQuick = 64
 
 // writeMetadata returns a value as JSON, the same bytes for equal values.
-func writeMetadata(value any) ([]byte, error) { return writeNested(nil, value, 0) }
+func writeMetadata(value any) ([]byte, error) {
+	return written(func(to []byte) ([]byte, error) { return writeNested(to, value, 0) })
+}
 
 // writeLabels returns labels as JSON, the same bytes for equal labels.
 func writeLabels(labels map[string]string) ([]byte, error) {
-	return writeObject(nil, labels, writeString)
+	return written(func(to []byte) ([]byte, error) { return writeObject(to, labels, writeString) })
+}
+
+// scratch holds buffers to write in: what is written is copied once its length
+// is known.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxScratch is how large a buffer may be that is kept, in bytes.
+const maxScratch = 64 << 10
+
+func written(write func(to []byte) ([]byte, error)) ([]byte, error) {
+	buffer := scratch.Get().(*[]byte)
+	text, err := write((*buffer)[:0])
+	if err != nil {
+		return nil, err
+	}
+	if cap(text) <= maxScratch {
+		defer func() {
+			*buffer = text
+			scratch.Put(buffer)
+		}()
+	}
+	return bytes.Clone(text), nil
 }
 
 func writeNested(to []byte, value any, depth int) ([]byte, error) {
@@ -312,12 +340,13 @@ func writeNested(to []byte, value any, depth int) ([]byte, error) {
 }
 
 func writeObject[V any](to []byte, object map[string]V, write func([]byte, V) ([]byte, error)) (_ []byte, err error) {
-	names := make([]string, 0, len(object))
+	var room [16]string // most objects are small: no allocation
+	names := room[:0]
 	for name := range object {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	to = append(slices.Grow(to, 64*len(names)), '{')
+	to = append(to, '{')
 	for i, name := range names {
 		if i > 0 {
 			to = append(to, ',')

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"bellcrank.example/sdk"
@@ -17,10 +16,10 @@ import (
 // the generation names those that Configure has handed over.
 func FromRequest(r sdk.Request, generation uint64, deadline time.Time) *adapterv1.AdaptRequest {
 	m := &adapterv1.AdaptRequest{
-		Id:                 strings.ToValidUTF8(r.ID, "\uFFFD"),
-		Instance:           strings.ToValidUTF8(r.Integration, "\uFFFD"),
+		Id:                 text(r.ID),
+		Instance:           text(r.Integration),
 		Generation:         generation,
-		Method:             strings.ToValidUTF8(r.Method, "\uFFFD"),
+		Method:             text(r.Method),
 		Path:               []byte(r.Path),
 		Query:              r.Query.Encode(),
 		Body:               r.Body,
@@ -29,10 +28,10 @@ func FromRequest(r sdk.Request, generation uint64, deadline time.Time) *adapterv
 		Attempt:            uint32(max(r.Attempt, 0)),
 	}
 	if r.Source.IsValid() {
-		m.Source = strings.ToValidUTF8(r.Source.String(), "\uFFFD")
+		m.Source = text(r.Source.String())
 	}
 	for name, values := range r.Header {
-		name = strings.ToValidUTF8(name, "\uFFFD")
+		name = text(name)
 		for _, value := range values {
 			m.Headers = append(m.Headers, &adapterv1.Header{Name: name, Value: []byte(value)})
 		}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"bellcrank.example/sdk"
 	"bellcrank.example/sdk/internal/wire/adapterv1"
@@ -161,7 +162,12 @@ func ToFailure(m *adapterv1.Failure) *sdk.Failure {
 	return &sdk.Failure{Code: toCode(m.GetCode()), Path: m.GetPath(), Message: m.GetMessage()}
 }
 
-func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+func text(s string) string {
+	if utf8.ValidString(s) { // by far the quicker of the two
+		return s
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
 
 func texts(list []string) []string {
 	if !slices.ContainsFunc(list, func(s string) bool { return text(s) != s }) {
