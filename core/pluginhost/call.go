@@ -20,7 +20,7 @@ func (s *supervisor) adapt(ctx context.Context, r sdk.Request) (sdk.Result, erro
 }
 
 func (s *supervisor) call(ctx context.Context, r sdk.Request) (sdk.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.timeout.Load()))
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	if s.guest {
 		s.visited.Store(s.now().UnixNano())
@@ -36,6 +36,16 @@ func (s *supervisor) call(ctx context.Context, r sdk.Request) (sdk.Result, error
 		sh.offer(r, result, err)
 	}
 	return result, err
+}
+
+// bounded ends a call in time. A call that ends earlier by itself, as those of
+// senders do, needs no second timer.
+func (s *supervisor) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	timeout := time.Duration(s.timeout.Load())
+	if end, ok := ctx.Deadline(); ok && !end.After(s.now().Add(timeout)) {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, timeout)
 }
 
 // admit waits for a place in the live process, for an integration or

@@ -51,6 +51,9 @@ func (c *checker) labels(labels map[string]string) map[string]string {
 	if len(labels) == 0 {
 		return nil
 	}
+	if allFine(labels) {
+		return labels
+	}
 	names := slices.Sorted(maps.Keys(labels)) // the same ones are kept each time
 	if len(names) > maxLabels {
 		c.note("labels: %d of %d kept", maxLabels, len(names))
@@ -61,6 +64,16 @@ func (c *checker) labels(labels map[string]string) map[string]string {
 		checked[oneLine(c.text("label name", name, maxWord))] = c.text("label", labels[name], maxLabel)
 	}
 	return checked
+}
+
+// allFine reports whether labels may stay as they are.
+func allFine(labels map[string]string) bool {
+	for name, value := range labels {
+		if len(name) > maxWord || len(value) > maxLabel || !isStorable(name) || !isStorable(value) || breaksLine(name) {
+			return false
+		}
+	}
+	return len(labels) <= maxLabels
 }
 
 // metadata is dropped whole when it is too large: half an object misleads.
@@ -159,7 +172,7 @@ func (c *checker) confirm(r *sdk.Confirm) *sdk.Confirm {
 }
 
 func isURL(s string, schemes ...string) bool {
-	if len(s) > maxURL || storable(s) != s || strings.ContainsFunc(s, unicode.IsSpace) {
+	if len(s) > maxURL || !isStorable(s) || strings.ContainsFunc(s, unicode.IsSpace) {
 		return false
 	}
 	u, err := url.Parse(s)
@@ -190,13 +203,41 @@ func storable(s string) string {
 	}, strings.ToValidUTF8(s, string(utf8.RuneError)))
 }
 
-func isStorable(s string) bool { return utf8.ValidString(s) && !strings.ContainsFunc(s, isBad) }
+func isStorable(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= utf8.RuneSelf:
+			return utf8.ValidString(s[i:]) && !strings.ContainsFunc(s[i:], isBad)
+		case isBad(rune(c)):
+			return false
+		}
+	}
+	return true
+}
 
-func isBad(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' }
+func isBad(r rune) bool {
+	return (r < ' ' || r >= 0x7f && r < 0xa0) && r != '\n' && r != '\t' && r != '\r' // unicode.IsControl, and quicker
+}
+
+// breaksLine reports whether a terminal or a browser would begin a new line, or
+// a tab, within the text.
+func breaksLine(s string) bool {
+	for i := range len(s) {
+		switch s[i] {
+		case '\n', '\r', '\t':
+			return true
+		case "\u2028"[0]:
+			if strings.HasPrefix(s[i:], "\u2028") || strings.HasPrefix(s[i:], "\u2029") {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // oneLine replaces what breaks a line by spaces.
 func oneLine(s string) string {
-	if !strings.ContainsAny(s, "\n\r\t\u2028\u2029") {
+	if !breaksLine(s) {
 		return s
 	}
 	return strings.Map(func(r rune) rune {

@@ -50,7 +50,7 @@ func checkResult(r sdk.Result, limits sdk.Limits, now time.Time) (sdk.Result, er
 	if n := len(r.Events) + len(r.Rejected); n > most {
 		return sdk.Result{}, &sdk.Failure{Code: sdk.TooLarge, Message: fmt.Sprintf("%d events in one request, %d are the most", n, most)}
 	}
-	c := checker{now: now}
+	c := checker{now: now, at: -1}
 	checked := sdk.Result{
 		Ignored:   c.text("the reason for ignoring", r.Ignored, maxNote),
 		Rejected:  c.rejections(r.Rejected),
@@ -90,7 +90,7 @@ type checker struct {
 	now   time.Time
 	notes []string
 	lost  int // notes that had no room
-	where string
+	at    int // the event that is looked at, -1 for what belongs to all
 }
 
 func (c *checker) note(format string, args ...any) {
@@ -98,7 +98,11 @@ func (c *checker) note(format string, args ...any) {
 		c.lost++
 		return
 	}
-	c.notes = append(c.notes, c.where+fmt.Sprintf(format, args...))
+	note := fmt.Sprintf(format, args...)
+	if c.at >= 0 {
+		note = fmt.Sprintf("event %d: %s", c.at, note)
+	}
+	c.notes = append(c.notes, note)
 }
 
 // allNotes are the adapter's notes and ours after them.
@@ -111,16 +115,17 @@ func (c *checker) allNotes(own []string) []string {
 }
 
 func (c *checker) events(events []sdk.Event, to *sdk.Result) {
+	to.Events = events[:0]
 	for i := range events {
-		c.where = fmt.Sprintf("event %d: ", i)
-		reason := unusable(&events[i])
-		if reason != "" {
+		if reason := unusable(&events[i]); reason != "" {
 			to.Rejected = append(to.Rejected, sdk.Rejection{Index: i, Reason: reason})
 			continue
 		}
-		to.Events = append(to.Events, c.event(events[i]))
+		c.at = i
+		c.event(&events[i])
+		to.Events = append(to.Events, events[i])
 	}
-	c.where = ""
+	c.at = -1
 }
 
 // unusable says why nothing can be made of an event, "" if something can.
@@ -137,7 +142,7 @@ func unusable(e *sdk.Event) string {
 	return ""
 }
 
-func (c *checker) event(e sdk.Event) sdk.Event {
+func (c *checker) event(e *sdk.Event) {
 	e.DedupKey, e.SeriesKey = key(e.DedupKey), key(e.SeriesKey)
 	e.Title = strings.TrimSpace(oneLine(c.text("title", e.Title, maxTitle)))
 	e.Description = c.text("description", e.Description, maxDescription)
@@ -154,7 +159,6 @@ func (c *checker) event(e sdk.Event) sdk.Event {
 	e.Labels = c.labels(e.Labels)
 	e.Metadata = c.metadata(e.Metadata)
 	e.Links = c.links(e.Links)
-	return e
 }
 
 func (c *checker) rejections(list []sdk.Rejection) []sdk.Rejection {

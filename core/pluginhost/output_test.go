@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -251,4 +252,23 @@ func FuzzCheckResult(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestTheQuickLooksSeeWhatTheSlowOnesSee(t *testing.T) {
+	for r := rune(0); r <= 0x3000; r++ {
+		for _, s := range []string{string(r), "a" + string(r) + "b", "ä" + string(r)} {
+			bad := unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r'
+			if got := isStorable(s); got == bad {
+				t.Errorf("isStorable(%q) = %v", s, got)
+			}
+			if got, want := breaksLine(s), strings.ContainsAny(s, "\n\r\t\u2028\u2029"); got != want {
+				t.Errorf("breaksLine(%q) = %v", s, got)
+			}
+		}
+	}
+	for _, s := range []string{"\xff", "a\xc3", "\xe2\x80", "\u2028"[:2] + "x"} {
+		if isStorable(s) || breaksLine(s) {
+			t.Errorf("%q: isStorable %v, breaksLine %v; want neither", s, isStorable(s), breaksLine(s))
+		}
+	}
 }
