@@ -74,7 +74,7 @@ test-root: ## run the sandbox's tests as an ordinary user (needs root, to become
 			./pluginhost.test -test.run 'Confined|Level|Sandbox|ReadPaths|Leak|Shim'
 
 isolation: ## print how long a plugin's senders wait beside plugins that misbehave
-	$(GO) test -count=1 -tags isolation -run '^TestIsolationFigures' ./gateway -v
+	$(GO) test -count=1 -timeout 60m -tags isolation -run "^TestIsolationFigures" ./gateway -v
 
 bench: build ## print benchmarks side by side
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./...

@@ -17,6 +17,9 @@ type Submission struct {
 	From   int
 	// Replay claims a request that has come to this end, instead of an open one.
 	Replay RequestState
+	// Unhurried says that nobody waits for what this stores: it may wait a while
+	// for others to share a sync of the disk with.
+	Unhurried bool
 }
 
 // ErrNotClaimed says that a request isn't open any more, or that somebody else

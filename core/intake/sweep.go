@@ -225,7 +225,10 @@ func (in *Intake) finish(ctx context.Context, integration *core.Integration, r *
 	if c.Request.State != core.RequestOpen {
 		in.clear(r.ID)
 	}
-	if _, err := in.applyChunks(ctx, &core.Submission{Change: c, From: r.AppliedTo}, a); err != nil && !errors.Is(err, core.ErrNotClaimed) {
+	// That it is tried again later is only our own note: it shall not have its
+	// neighbours wait for the disk.
+	s := &core.Submission{Change: c, From: r.AppliedTo, Unhurried: c.Request.State == core.RequestOpen && c.Failure == ""}
+	if _, err := in.applyChunks(ctx, s, a); err != nil && !errors.Is(err, core.ErrNotClaimed) {
 		in.cfg.Logger.Error("finish a stored request", "request", r.ID, "integration", r.Integration, "err", err)
 	}
 }

@@ -26,7 +26,8 @@ func main() {
 
 // order is what a request asks for.
 type order struct {
-	Do    string `json:"do"` // of calls
+	Do    string `json:"do"`   // of calls
+	Once  bool   `json:"once"` // at the first try only
 	Title string `json:"title"`
 	Key   string `json:"key"`
 }
@@ -59,6 +60,9 @@ func (adapter) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 	event := sdk.Event{
 		Action: sdk.Trigger, DedupKey: o.Key, Title: o.Title, Severity: sdk.High,
 		Labels: map[string]string{"version": version},
+	}
+	if o.Once && r.Attempt > 1 {
+		o.Do = ""
 	}
 	if evil := calls[o.Do]; evil != nil {
 		return evil(ctx, event)

@@ -85,11 +85,22 @@ func (e *Engine) newSubmission(s *core.Submission) *item {
 	return it
 }
 
-// patient reports whether the item may wait for others to share a sync with:
-// nobody but the dispatcher's books wait for a delivery's outcome, and after a
-// crash its message is sent again under the same id.
-func (it *item) patient() bool {
-	return it.outcome != nil && it.outcome.Destination == nil && !it.outcome.Release
+// unhurriedWaits is how many times as long as an attempt's outcome an unhurried
+// submission waits for others.
+const unhurriedWaits = 20
+
+// patience is how long the item may wait for others to share a sync with, at a
+// time given for outcomes. Nobody but the dispatcher's books wait for a
+// delivery's outcome, and after a crash its message is sent again under the
+// same id.
+func (it *item) patience(linger time.Duration) time.Duration {
+	switch {
+	case it.outcome != nil && it.outcome.Destination == nil && !it.outcome.Release:
+		return linger
+	case it.submission != nil && it.submission.Unhurried:
+		return unhurriedWaits * linger
+	}
+	return 0
 }
 
 func (it *item) events() int {
@@ -102,14 +113,15 @@ func (it *item) events() int {
 // queue holds what waits for the writer.
 type queue struct {
 	ready  chan struct{} // holds a token while something may be waiting
-	linger time.Duration // how long patient items wait for company; not at all if zero
+	linger time.Duration // how long outcomes wait for company; not at all if zero
 
 	mu       sync.Mutex
 	waiting  []*item
 	requests int // of waiting
 	bytes    int // of waiting
 	closed   bool
-	timer    *time.Timer // ends a wait for company; nil if none is under way
+	timer    *time.Timer   // ends a wait for company; nil if none is under way
+	wait     time.Duration // that the timer was set to
 }
 
 func newQueue(linger time.Duration) *queue {
@@ -133,8 +145,8 @@ func (q *queue) add(it *item) error {
 		q.requests++
 		q.bytes += it.size
 	}
-	if q.linger > 0 && it.patient() && len(q.waiting) < batchItems {
-		q.waitForCompany()
+	if wait := it.patience(q.linger); wait > 0 && len(q.waiting) < batchItems {
+		q.waitForCompany(wait)
 		return nil
 	}
 	q.signal()
@@ -143,11 +155,15 @@ func (q *queue) add(it *item) error {
 
 // waitForCompany wakes the writer after a while. An item that isn't patient
 // wakes it at once, and takes the patient ones along.
-func (q *queue) waitForCompany() {
+func (q *queue) waitForCompany(wait time.Duration) {
 	if q.timer != nil {
-		return
+		if wait >= q.wait {
+			return
+		}
+		q.timer.Stop()
 	}
-	q.timer = time.AfterFunc(q.linger, func() {
+	q.wait = wait
+	q.timer = time.AfterFunc(wait, func() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		q.timer = nil
@@ -166,6 +182,10 @@ func (q *queue) signal() {
 func (q *queue) take() []*item {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	select {
+	case <-q.ready: // for what is taken now: it isn't to cut the next ones' patience short
+	default:
+	}
 	var batch []*item
 	events, bytes, n := 0, 0, 0
 	for _, it := range q.waiting {

@@ -427,6 +427,27 @@ func lateIsWithdrawn(t *testing.T, f *fixture) {
 	}
 }
 
+func unhurriedShares(t *testing.T, f *fixture) {
+	f.stop()
+	f.cfg.RecordWait, f.cfg.CommitWait = time.Hour, time.Hour // it would wait for ever
+	f.reopen()
+	f.run()
+	postponed := claim(f.owe(f.clock()), 0)
+	postponed.Unhurried = true
+	before := f.Stats()
+	done := make(chan error, 1)
+	go func() {
+		_, err := f.Commit(t.Context(), postponed)
+		done <- err
+	}()
+	f.await(func() bool { return f.Stats().Waiting == 1 })
+	f.commit(insert(f.request(), trigger("k")))
+	f.must(<-done)
+	if s := f.Stats(); s.Commits-before.Commits != 1 || s.Items-before.Items != 2 {
+		t.Errorf("%d commits for %d items, want 1 for 2", s.Commits-before.Commits, s.Items-before.Items)
+	}
+}
+
 func endFlushes(t *testing.T, f *fixture) {
 	var submissions []*core.Submission
 	for i := range 300 { // more than a batch

@@ -38,6 +38,7 @@ func Run(t *testing.T, open Open) {
 		"a request that can't be folded is kept":                      unfoldableIsKept,
 		"a full queue refuses at once":                                fullQueueRefuses,
 		"what nobody waits for any more is withdrawn":                 lateIsWithdrawn,
+		"what is unhurried shares the next one's sync":                unhurriedShares,
 		"what is queued at the end is stored, what comes later isn't": endFlushes,
 		"owed requests come when they are due":                        owedWhenDue,
 		"held requests are open once they are resumed":                heldUntilResumed,
