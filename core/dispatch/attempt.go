@@ -83,6 +83,9 @@ func (l *line) settle(working context.Context, s sent) {
 	parks := l.keepState(&o, s.try.Now)
 	l.paceRelease(&o, before, s.try.Now)
 	l.report(o, before, s.try.Now)
+	if l.well = o.Attempt.Class != core.DestinationFault; l.well {
+		l.turn = time.Time{}
+	}
 	chain := o.Destination != nil || parks
 	done := recorded{incident: incident, again: len(o.Deliveries) > 1 || o.Release || o.FoldOlder > 0}
 	l.writeInTurn(working, chain, done, "record attempt", func(ctx context.Context) error {

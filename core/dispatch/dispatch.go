@@ -58,6 +58,7 @@ var ErrUnknown = errors.New("unknown destination")
 type Dispatcher struct {
 	cfg     Config
 	sockets *sockets
+	turns   turns
 
 	mu      sync.RWMutex
 	lines   map[string]*line                 // guarded by mu

@@ -61,6 +61,65 @@ func TestADestinationHasItsOwnConcurrency(t *testing.T) {
 	})
 }
 
+func TestDestinationsThatFailShareTheirTurns(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		start, m := time.Now(), newMemory()
+		bad, good := always(503), always(200)
+		destinations := []*core.Destination{destination("good", good)}
+		for _, name := range []string{"a", "b", "c", "d"} {
+			for i := range core.ID(100) {
+				m.owe(100+i, core.Created, start, "webhook/"+name)
+			}
+			destinations = append(destinations, destination(name, bad))
+		}
+		for i := range core.ID(100) {
+			m.owe(100+i, core.Created, start, "webhook/good")
+		}
+		_, stop := running(t, m, Config{Destinations: destinations})
+		time.Sleep(time.Second)
+		if n := len(bad.messages()); n < 40 || n > 70 {
+			t.Errorf("%d attempts in a second at destinations that fail, want about fifty of all together", n)
+		}
+		if n := len(good.messages()); n != 100 {
+			t.Errorf("%d of 100 messages to the one that works", n)
+		}
+		time.Sleep(8 * time.Second)
+		stop()
+		for _, d := range destinations[1:] {
+			untried := 0
+			for _, row := range m.rowsOf(d.ID()) {
+				if row.Attempt == 0 {
+					untried++
+				}
+			}
+			if untried > 0 {
+				t.Errorf("%d of 100 rows of %s untried after nine seconds, although the turns were enough", untried, d.ID())
+			}
+		}
+	})
+}
+
+func TestADestinationThatWorksAgainHasNoTurnToWaitFor(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		start, m := time.Now(), newMemory()
+		sink := &answers{answer: func(core.Message) core.Answer {
+			if time.Since(start) < 10*time.Second {
+				return core.Answer{Status: 503}
+			}
+			return core.Answer{Status: 200}
+		}}
+		for i := range core.ID(2000) {
+			m.owe(100+i, core.Created, start, "webhook/a")
+		}
+		_, stop := running(t, m, Config{Destinations: []*core.Destination{destination("a", sink)}})
+		time.Sleep(11 * time.Second) // five hundred have failed by then
+		stop()
+		if n := m.count()[core.DeliveryDelivered]; n < 1400 {
+			t.Errorf("%d delivered in the second after it works again, want all that had not been tried", n)
+		}
+	})
+}
+
 func TestWhatIsTooOldIsGivenUp(t *testing.T) {
 	for name, tt := range map[string]struct {
 		suspect bool

@@ -57,6 +57,8 @@ type line struct {
 	told      time.Time     // what the clock said last
 	back      time.Duration // how far it was set back while outcomes were being stored
 	nextStart time.Time     // no attempt begins before; for a destination with a pace
+	well      bool          // the last attempt was no fault of the destination
+	turn      time.Time     // no attempt begins before; for a destination that fails
 }
 
 // command is a person's change of a destination's state.
@@ -130,6 +132,7 @@ func (l *line) run(ctx, working context.Context) {
 		l.before = nil
 	}
 	l.stored, l.dirty = l.snapshot(), true
+	l.well = l.stored.Failures == 0 && !l.stored.LastSuccess.IsZero()
 	l.arrive(working)
 	for {
 		open := l.open(ctx)
@@ -281,6 +284,10 @@ func (l *line) startHeads(working context.Context) {
 			l.look(l.nextStart)
 			return
 		}
+		if wait := l.turn.Sub(now); wait > 0 && wait <= turnLimit {
+			l.look(l.turn)
+			return
+		}
 		if !l.d.sockets.take(l.sending) {
 			l.look(now.Add(50 * time.Millisecond))
 			return
@@ -292,12 +299,20 @@ func (l *line) startHeads(working context.Context) {
 			continue
 		}
 		l.nextStart = now.Add(dest.Pace)
+		if l.fails() {
+			l.turn = l.d.turns.take(now)
+		}
 	}
 }
 
-// concurrency is how many attempts are made at a time.
+// concurrency is how many attempts are made at a time: until one ends well, and
+// after one that doesn't, only as many as have sockets of their own.
 func (l *line) concurrency() int {
-	return cmp.Or(l.destination().Concurrency, l.d.cfg.PerDestination)
+	most := cmp.Or(l.destination().Concurrency, l.d.cfg.PerDestination)
+	if !l.well {
+		return min(most, reserved)
+	}
+	return most
 }
 
 // look makes sure that the line looks around at that time.
