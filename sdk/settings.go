@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 )
 
 // Setting is one member of an integration's settings.
@@ -163,20 +164,12 @@ func Settings[T any](r Request) (T, error) { return DecodeSettings[T](r.Settings
 // gives the defaults.
 func DecodeSettings[T any](object json.RawMessage) (T, error) {
 	var settings T
-	defaults := map[string]json.RawMessage{}
-	for _, s := range SettingsOf[T]() {
-		if s.Default != nil {
-			defaults[s.Name] = s.Default
-		}
+	defaults, err := defaultsOf[T]()
+	if err != nil {
+		return settings, fmt.Errorf("encode default settings: %w", err)
 	}
-	if len(defaults) > 0 {
-		blob, err := json.Marshal(defaults)
-		if err != nil {
-			return settings, fmt.Errorf("encode default settings: %w", err)
-		}
-		if err := json.Unmarshal(blob, &settings); err != nil {
-			return settings, fmt.Errorf("decode default settings: %w", err)
-		}
+	if err := json.Unmarshal(defaults, &settings); err != nil {
+		return settings, fmt.Errorf("decode default settings: %w", err)
 	}
 	if len(bytes.TrimSpace(object)) == 0 {
 		return settings, nil
@@ -185,4 +178,28 @@ func DecodeSettings[T any](object json.RawMessage) (T, error) {
 		return settings, fmt.Errorf("decode settings: %w", err)
 	}
 	return settings, nil
+}
+
+// defaults holds the default settings of each type, as JSON: each request asks
+// for them.
+var defaults sync.Map
+
+func defaultsOf[T any]() (json.RawMessage, error) {
+	t := reflect.TypeFor[T]()
+	if blob, ok := defaults.Load(t); ok {
+		return blob.(json.RawMessage), nil
+	}
+	object := map[string]json.RawMessage{}
+	for _, s := range SettingsOf[T]() {
+		if s.Default != nil {
+			object[s.Name] = s.Default
+		}
+	}
+	encoded, err := json.Marshal(object)
+	if err != nil {
+		return nil, err
+	}
+	blob := json.RawMessage(encoded)
+	defaults.Store(t, blob)
+	return blob, nil
 }

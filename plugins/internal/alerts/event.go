@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -119,9 +120,12 @@ func fingerprint(l labels) string {
 
 func hash(sets ...labels) string {
 	h := sha256.New()
+	var text []byte
 	for _, set := range sets {
 		for _, pair := range template.KV(set).SortedPairs() {
-			fmt.Fprintf(h, "%q=%q,", pair.Name, pair.Value)
+			text = strconv.AppendQuote(text[:0], pair.Name)
+			text = strconv.AppendQuote(append(text, '='), pair.Value)
+			h.Write(append(text, ','))
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])

@@ -158,8 +158,8 @@ type labels template.KV
 
 // UnmarshalJSON makes labels a json.Unmarshaler that never fails.
 func (l *labels) UnmarshalJSON(raw []byte) error {
-	var strict map[string]string
-	if json.Unmarshal(raw, &strict) == nil {
+	strict, plain := loose.Strings(raw)
+	if plain || json.Unmarshal(raw, &strict) == nil {
 		*l = strict
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+	"unicode/utf8"
 )
 
 // Text takes strings, and numbers and booleans as written. The words that
@@ -27,8 +28,8 @@ func Scalar(raw []byte) string {
 	}
 	switch raw[0] {
 	case '"':
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
+		s, plain := unquote(raw)
+		if !plain && json.Unmarshal(raw, &s) != nil {
 			return ""
 		}
 		if s == "None" || s == "null" || s == "<no value>" {
@@ -39,6 +40,72 @@ func Scalar(raw []byte) string {
 		return ""
 	}
 	return string(raw)
+}
+
+// unquote returns the text of a JSON string that stands for itself. One with
+// escapes, control characters or broken UTF-8 is encoding/json's.
+func unquote(raw []byte) (s string, plain bool) {
+	if len(raw) < 2 || raw[0] != '"' || raw[len(raw)-1] != '"' {
+		return "", false
+	}
+	inner := raw[1 : len(raw)-1]
+	for _, c := range inner {
+		if c < ' ' || c == '"' || c == '\\' {
+			return "", false
+		}
+	}
+	if !utf8.Valid(inner) {
+		return "", false
+	}
+	return string(inner), true
+}
+
+// Strings reads a JSON object of strings that stand for themselves, as labels
+// mostly are; false for every other text, which may still be one.
+func Strings(raw []byte) (map[string]string, bool) {
+	rest := bytes.TrimSpace(raw)
+	if len(rest) < 2 || rest[0] != '{' {
+		return nil, false
+	}
+	object := map[string]string{}
+	for sign := byte('{'); ; sign = ',' {
+		rest = bytes.TrimLeft(rest, white)
+		if sign == ',' && len(rest) == 1 && rest[0] == '}' || sign == '{' && empty(rest) {
+			return object, true
+		}
+		if len(rest) == 0 || rest[0] != sign {
+			return nil, false
+		}
+		name, after, ok := plainString(rest[1:])
+		if after = bytes.TrimLeft(after, white); !ok || len(after) == 0 || after[0] != ':' {
+			return nil, false
+		}
+		if object[name], rest, ok = plainString(after[1:]); !ok {
+			return nil, false
+		}
+	}
+}
+
+// white is what may stand between the parts of a JSON text.
+const white = " \t\r\n"
+
+// empty reports whether a text is an object without members.
+func empty(text []byte) bool {
+	return text[len(text)-1] == '}' && len(bytes.TrimLeft(text[1:], white)) == 1
+}
+
+// plainString reads a string at the beginning of a text.
+func plainString(text []byte) (s string, rest []byte, ok bool) {
+	text = bytes.TrimLeft(text, white)
+	if len(text) == 0 || text[0] != '"' {
+		return "", nil, false
+	}
+	end := bytes.IndexByte(text[1:], '"')
+	if end < 0 {
+		return "", nil, false
+	}
+	s, ok = unquote(text[:end+2])
+	return s, text[end+2:], ok
 }
 
 // First returns the first text that isn't empty or white space.

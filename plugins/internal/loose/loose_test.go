@@ -2,6 +2,7 @@ package loose
 
 import (
 	"encoding/json"
+	"maps"
 	"testing"
 )
 
@@ -40,5 +41,32 @@ func TestJSONIsKeptAsWrittenButInValidUTF8(t *testing.T) {
 	out, err := json.Marshal(map[string]any{"a": v.A})
 	if want := "{\"a\":{\"n\":1.50,\"\uFFFD\":\"\uFFFD\"}}"; err != nil || string(out) != want {
 		t.Errorf("got %s, %v; want %s", out, err, want)
+	}
+}
+
+// FuzzStrings holds the quick readers to what encoding/json reads.
+func FuzzStrings(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, ` { } `, `{"a":"b"}`, ` { "a" : "b" , "ä" : "" } `, `{"a":"b",}`, `{,}`, `{"a"}`, `{"a":"b" "c":"d"}`, `{"a":1}`,
+		`{"a":"\""}`, `{"a":"b"}}`, `{"a":"b"`, `{"a":"b"},`, `"x"`, `"`, `""`, "\"\xff\"", "{\"a\":\"\n\"}", `{"a":"b","a":"c"}`, `"a\u0041"`, `{`, `{,"a":"b"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var want map[string]string
+		if got, ok := Strings(text); ok && (json.Unmarshal(text, &want) != nil || !maps.Equal(got, want)) {
+			t.Errorf("%q is read as %q, want %q", text, got, want)
+		}
+		var s string
+		if got, ok := unquote(text); ok && (json.Unmarshal(text, &s) != nil || got != s) {
+			t.Errorf("%q is read as %q, want %q", text, got, s)
+		}
+	})
+}
+
+func TestOrdinaryLabelsAreReadQuickly(t *testing.T) {
+	got, ok := Strings([]byte(` { "alertname" : "Down", "instance":"db-1:9100" } `))
+	if want := map[string]string{"alertname": "Down", "instance": "db-1:9100"}; !ok || !maps.Equal(got, want) {
+		t.Errorf("got %q, %v; want %q", got, ok, want)
 	}
 }
