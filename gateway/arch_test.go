@@ -51,7 +51,7 @@ var rooms = map[string][]string{
 
 	"sdk/sdktest/testdata/v1": {"go-plugin", "grpc"}, // knows nothing of today's SDK
 
-	"plugins/internal/bench": {"core/pluginhost", "core/pluginhost/sandbox", "sdk", "sdk/client", "plugins/internal/alerts", "fiber"},
+	"plugins/internal/bench": {"core/pluginhost", "core/pluginhost/sandbox", "sdk", "sdk/client", "plugins/internal/alerts", "gateway/memory", "fiber"},
 
 	"plugins/*":  {"sdk", "sdk/serve", "sdk/expr", "plugins/internal/*"},
 	"examples/*": {"sdk", "sdk/serve", "sdk/expr"},
@@ -85,6 +85,7 @@ var rooms = map[string][]string{
 	"gateway/dashboard":   {"core", "core/*", "sdk", "gateway/server", "fiber"},
 	"gateway/config":      {"core", "core/*", "sdk", "sdk/expr", "hcl"},
 	"gateway/redact":      {},
+	"gateway/memory":      {},
 	"gateway/scaffold":    {".", "sdk"},
 	"gateway/app":         {anything},
 	"gateway/gatewaytest": {},

@@ -16,6 +16,7 @@ import (
 	"bellcrank.example/core/pluginhost/sandbox"
 	"bellcrank.example/gateway/app"
 	"bellcrank.example/gateway/config"
+	"bellcrank.example/gateway/memory"
 )
 
 // defaultConfig is where a configuration is looked for.
@@ -81,6 +82,7 @@ func (a *console) runGateway(ctx context.Context, r gatewayRun) error {
 		return log
 	}
 	port := &plugged.Port{} // outlives reloads
+	memory.Ease()
 	return app.Run(ctx, app.Config{
 		Port: port,
 		Load: func() (*config.Config, error) {

@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +21,7 @@ import (
 
 	"bellcrank.example/core/pluginhost"
 	"bellcrank.example/core/pluginhost/sandbox"
+	"bellcrank.example/gateway/memory"
 	"bellcrank.example/plugins/internal/alerts"
 	"bellcrank.example/sdk"
 	"bellcrank.example/sdk/client"
@@ -117,8 +117,7 @@ type call func(context.Context, sdk.Request) (sdk.Result, error)
 func serveWay(way, plugin string) error {
 	way, tuned := strings.CutSuffix(way, asShipped)
 	if tuned {
-		debug.SetGCPercent(shippedGC)
-		debug.SetMemoryLimit(shippedMemory)
+		memory.Ease()
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -226,8 +225,3 @@ func openHost(ctx context.Context, plugin string) (call, int, func(), error) {
 	adapt := func(ctx context.Context, r sdk.Request) (sdk.Result, error) { return h.Adapt(ctx, "alertmanager", r) }
 	return adapt, h.Plugins()[0].PID, end, nil
 }
-
-const (
-	shippedGC     = 400
-	shippedMemory = 192 << 20
-)
