@@ -77,3 +77,12 @@ func open(ctx context.Context, cfg Config, driver engine.Driver) (*Store, error)
 
 // Close lets go of the store.
 func (s *Store) Close() error { return s.driver.Close() }
+
+// Version returns one version of an incident with its snapshot, which nobody
+// may change.
+func (s *Store) Version(ctx context.Context, incident core.ID, number int) (core.Version, error) {
+	if v, ok := s.FreshVersion(incident, number); ok {
+		return v, nil
+	}
+	return s.Reader.Version(ctx, incident, number)
+}

@@ -122,6 +122,7 @@ type batch struct {
 	requests counts
 	attempts counts
 	bell     map[string]bool
+	versions []core.Version // that are new
 }
 
 // try runs one transaction. After an error it has left nothing behind.
@@ -152,6 +153,7 @@ func (e *Engine) try(ctx context.Context, items []*item) (*batch, error) {
 func (e *Engine) publish(b *batch) {
 	e.states = b.states
 	e.commits.Add(1)
+	e.fresh.add(b.versions)
 	if len(b.bell) > 0 {
 		e.cfg.Owed(slices.Sorted(maps.Keys(b.bell)))
 	}
@@ -212,6 +214,7 @@ func (b *batch) fold(ctx context.Context) error {
 	if err := b.tx.Write(ctx, w); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
+	b.versions = w.Versions
 	for i := range b.results {
 		if r := b.results[i].request; r != nil {
 			b.results[i].receipt = receipt(r, gated.Incidents)

@@ -89,14 +89,28 @@ func DecodeDetail(raw []byte, in *core.Incident) error {
 }
 
 func (d *Detail) apply(in *core.Incident) {
-	in.Affected, in.Impact, in.SourceURL = d.Affected, d.Impact, d.SourceURL
-	in.Labels, in.Metadata, in.Links, in.Assigned = d.Labels, d.Metadata, d.Links, d.Assigned
+	in.Affected, in.Impact, in.SourceURL = unempty(d.Affected), d.Impact, d.SourceURL
+	in.Links, in.Assigned = unempty(d.Links), d.Assigned
+	if len(d.Labels) > 0 {
+		in.Labels = d.Labels
+	}
+	if len(d.Metadata) > 0 {
+		in.Metadata = d.Metadata
+	}
 	d.Noise.apply(in)
 }
 
 // EncodeSnapshot returns the whole incident as JSON.
 func EncodeSnapshot(in *core.Incident) ([]byte, error) {
-	raw, err := json.Marshal(snapshot{
+	raw, err := json.Marshal(snapshotOf(in))
+	if err != nil {
+		return nil, fmt.Errorf("encode incident %s: %w", in.ID, err)
+	}
+	return raw, nil
+}
+
+func snapshotOf(in *core.Incident) *snapshot {
+	return &snapshot{
 		Format: snapshotFormat, ID: in.ID, Tenant: in.Tenant, Number: in.Number, Integration: in.Integration,
 		DedupKey: in.DedupKey, SeriesKey: in.SeriesKey, IdentityRule: in.IdentityRule,
 		Status: in.Status, Severity: in.Severity, SeverityRaw: in.SeverityRaw, SeverityRule: in.SeverityRule,
@@ -106,11 +120,7 @@ func EncodeSnapshot(in *core.Incident) ([]byte, error) {
 		AckedAt: Micros(in.AckedAt), ResolvedAt: Micros(in.ResolvedAt),
 		Previous: in.Previous, Fallback: in.Fallback, Waiting: in.Waiting, SupersededBy: in.SupersededBy,
 		Told: in.Told, HeldBy: in.Held.By, Group: in.Group, Detail: detailOf(in),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("encode incident %s: %w", in.ID, err)
 	}
-	return raw, nil
 }
 
 // DecodeSnapshot returns what EncodeSnapshot has written.
@@ -122,6 +132,12 @@ func DecodeSnapshot(raw []byte) (*core.Incident, error) {
 	if s.Format != snapshotFormat {
 		return nil, fmt.Errorf("snapshot of incident %s has format %d, want %d", s.ID, s.Format, snapshotFormat)
 	}
+	return s.incident(), nil
+}
+
+// incident returns the incident of which s is the snapshot. What is empty is
+// nil, as JSON leaves it out.
+func (s *snapshot) incident() *core.Incident {
 	in := &core.Incident{
 		ID: s.ID, Tenant: s.Tenant, Number: s.Number, Integration: s.Integration,
 		DedupKey: s.DedupKey, SeriesKey: s.SeriesKey, IdentityRule: s.IdentityRule,
@@ -130,11 +146,18 @@ func DecodeSnapshot(raw []byte) (*core.Incident, error) {
 		Count: s.Count, Version: s.Version,
 		FirstAt: Time(s.FirstAt), LastAt: Time(s.LastAt), OpenedAt: Time(s.OpenedAt),
 		AckedAt: Time(s.AckedAt), ResolvedAt: Time(s.ResolvedAt),
-		Previous: s.Previous, Fallback: s.Fallback, Waiting: s.Waiting, SupersededBy: s.SupersededBy, Told: s.Told,
+		Previous: s.Previous, Fallback: s.Fallback, Waiting: s.Waiting, SupersededBy: s.SupersededBy, Told: unempty(s.Told),
 		Held: core.Hold{By: s.HeldBy}, Group: s.Group,
 	}
 	s.apply(in)
-	return in, nil
+	return in
+}
+
+func unempty[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 // decode keeps numbers as they were written.

@@ -91,6 +91,7 @@ type Engine struct {
 	ids   *core.IDs
 	queue *queue
 	side  side
+	fresh fresh
 
 	deflaters sync.Pool // of *flate.Writer, which are expensive to make
 

@@ -154,6 +154,7 @@ func (f *fixture) run() {
 		if err := <-done; err != nil {
 			f.t.Errorf("Run: %v", err)
 		}
+		f.freshIsStored()
 		closeDriver()
 	})
 }
