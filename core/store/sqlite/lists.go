@@ -239,8 +239,7 @@ func (db *DB) Backlog(ctx context.Context) (b core.Backlog, err error) {
 		if err != nil {
 			return err
 		}
-		_, err = c.query(`SELECT count(*), min(id), ifnull(sum(state = 'parked'), 0) FROM delivery
-			WHERE state IN ('due', 'leased', 'parked')`).one(func(r *row) error {
+		_, err = c.query(`SELECT count(*), min(id), ifnull(sum(state = 'parked'), 0) FROM delivery WHERE ` + unfinished).one(func(r *row) error {
 			b.Deliveries, b.OldestDelivery, b.Parked = r.num(), madeAt(r), r.num()
 			return nil
 		})

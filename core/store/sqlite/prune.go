@@ -49,10 +49,8 @@ func (p *pruning) Step(ctx context.Context) (bool, error) {
 	return len(p.stages) == 0, nil
 }
 
-const (
-	unfinished = `state IN ('due', 'leased', 'parked')`
-	wanted     = `state IN ('due', 'leased', 'parked', 'dead')` // somebody may still send it
-)
+// wanted deliveries are those that somebody may still send.
+const wanted = `(` + unfinished + ` OR state = 'dead')`
 
 // requestIsNeeded holds for a request that tells of an open incident, or of
 // one that somebody has still to hear of.
@@ -60,12 +58,12 @@ const requestIsNeeded = `EXISTS (
 	SELECT 1 FROM json_each(iif(request.incidents = '', '[]', request.incidents)) AS j
 	JOIN incident ON incident.id = j.value
 	WHERE incident.status <> 'resolved'
-	OR EXISTS (SELECT 1 FROM delivery WHERE delivery.incident_id = incident.id AND delivery.` + unfinished + `))`
+	OR EXISTS (SELECT 1 FROM delivery WHERE delivery.incident_id = incident.id AND ` + unfinished + `))`
 
 // ended selects the incidents that may go.
 const ended = `(
 	SELECT id FROM incident WHERE id > ?1 AND id <= ?2 AND status = 'resolved' AND resolved_at < ?3
-	AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.incident_id = incident.id AND delivery.` + wanted + `))`
+	AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.incident_id = incident.id AND ` + wanted + `))`
 
 // keepNumbers remembers which numbers were drawn before incidents go.
 const keepNumbers = `INSERT INTO tenant_counter (tenant_id, incident)
@@ -82,7 +80,7 @@ func (db *DB) Prune(c engine.Cutoffs) engine.Pruning {
 			`DELETE FROM request WHERE id > ?1 AND id <= ?2 AND state = 'quarantined' AND NOT `+requestIsNeeded)},
 		{"attempts", window(`attempt WHERE`, `id`, pruneStep, int64(core.IDAt(c.Attempts)), 0,
 			`DELETE FROM attempt WHERE id > ?1 AND id <= ?2 AND NOT EXISTS (
-			SELECT 1 FROM delivery WHERE delivery.id = attempt.delivery_id AND delivery.`+wanted+`)`)},
+			SELECT 1 FROM delivery WHERE delivery.id = attempt.delivery_id AND `+wanted+`)`)},
 		{"incidents", window(`incident WHERE`, `id`, pruneIncident, int64(core.IDAt(c.Incidents)), c.Incidents.UnixMicro(),
 			keepNumbers,
 			`DELETE FROM event WHERE incident_id IN `+ended,

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -15,18 +16,34 @@ import (
 // goroutine at a time.
 type conn struct {
 	*sqlite3.Conn
-	statements map[string]*sqlite3.Stmt
+	statements map[string]*statement
 }
+
+// statement is a prepared statement with the short texts that are bound to it.
+type statement struct {
+	*sqlite3.Stmt
+	bound []bound // by parameter
+}
+
+// bound is a text that is bound to a parameter.
+type bound struct {
+	known bool
+	text  string
+}
+
+// maxRemembered is how long a text may be that is remembered as bound.
+const maxRemembered = 64
 
 // query returns a statement, prepared once, whose parameters are bound in the
 // order in which the methods of query are called.
 func (c *conn) query(sql string) *query {
 	s := c.statements[sql]
 	if s == nil {
-		var err error
-		if s, _, err = c.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT); err != nil {
+		stmt, _, err := c.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
+		if err != nil {
 			return &query{err: err}
 		}
+		s = &statement{stmt, make([]bound, stmt.BindCount())}
 		c.statements[sql] = s
 	}
 	return &query{stmt: s}
@@ -34,23 +51,33 @@ func (c *conn) query(sql string) *query {
 
 // query is a statement while it is bound and run. The first error sticks.
 type query struct {
-	stmt *sqlite3.Stmt
+	stmt *statement
 	n    int // parameters that are bound
 	err  error
 }
 
 func (q *query) int(v int64) *query {
-	if q.n++; q.err == nil {
+	if q.next() {
 		q.err = q.stmt.BindInt64(q.n, v)
 	}
 	return q
 }
 
 func (q *query) null() *query {
-	if q.n++; q.err == nil {
+	if q.next() {
 		q.err = q.stmt.BindNull(q.n)
 	}
 	return q
+}
+
+// next goes on to the next parameter, and reports whether it can be bound.
+// Nothing is known of it from then on.
+func (q *query) next() bool {
+	q.n++
+	if q.err == nil && q.n <= len(q.stmt.bound) {
+		q.stmt.bound[q.n-1] = bound{}
+	}
+	return q.err == nil
 }
 
 func (q *query) num(v int) *query { return q.int(int64(v)) }
@@ -78,15 +105,24 @@ func (q *query) flag(v bool) *query {
 	return q.int(0)
 }
 
+// text leaves bound what is bound already: most texts of a row are those of the
+// row before, and each that is bound anew is memory that SQLite allocates.
 func (q *query) text(v string) *query {
-	if q.n++; q.err == nil {
-		q.err = q.stmt.BindText(q.n, v)
+	if q.err == nil && q.n < len(q.stmt.bound) && q.stmt.bound[q.n] == (bound{true, v}) {
+		q.n++
+		return q
+	}
+	if !q.next() {
+		return q
+	}
+	if q.err = q.stmt.BindText(q.n, v); q.err == nil && len(v) <= maxRemembered {
+		q.stmt.bound[q.n-1] = bound{true, strings.Clone(v)}
 	}
 	return q
 }
 
 func (q *query) blob(v []byte) *query {
-	if q.n++; q.err == nil {
+	if q.next() {
 		q.err = q.stmt.BindBlob(q.n, v)
 	}
 	return q
@@ -122,7 +158,7 @@ func (q *query) each(fn func(r *row) error) error {
 		return wrap(q.err)
 	}
 	for q.stmt.Step() {
-		r := row{stmt: q.stmt}
+		r := row{stmt: q.stmt.Stmt}
 		err := fn(&r)
 		if err == nil {
 			err = r.err

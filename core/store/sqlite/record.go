@@ -12,12 +12,12 @@ const insertAttempt = `INSERT OR IGNORE INTO attempt (id, tenant_id, delivery_id
 snippet, address, exchange) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 const updateDelivery = `UPDATE delivery SET state = ?, attempt = ?, next_at = ?, fault = ?, fault_tries = ?, first_at = ?,
-done_at = ?, folded_into = ?, last_error = ?, kind = ? WHERE id = ? AND state IN ('due', 'leased', 'parked')`
+done_at = ?, folded_into = ?, last_error = ?, kind = ? WHERE id = ? AND ` + unfinished
 
 const foldOlder = `UPDATE delivery SET state = 'folded', folded_into = ?1, done_at = ?2
 WHERE destination = (SELECT destination FROM delivery WHERE id = ?1)
 AND incident_id = (SELECT incident_id FROM delivery WHERE id = ?1)
-AND version < ?3 AND state IN ('due', 'leased', 'parked')`
+AND version < ?3 AND ` + unfinished
 
 const remember = `INSERT OR REPLACE INTO destination_memory (tenant_id, incident_id, destination, memory)
 SELECT tenant_id, incident_id, destination, ?2 FROM delivery WHERE id = ?1`
@@ -34,7 +34,7 @@ func (t tx) Record(_ context.Context, o core.Outcome) error {
 	if a.Delivery == 0 {
 		return nil
 	}
-	if o.FoldOlder > 0 {
+	if o.FoldOlder > 1 { // the first version has none before it
 		if err := t.query(foldOlder).id(a.Delivery).when(a.At.Add(a.Took)).num(o.FoldOlder).exec(); err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func (t tx) SetDestination(_ context.Context, s core.DestinationState) error {
 }
 
 const waitingIncidents = selectIncident + ` WHERE id IN (
-SELECT incident_id FROM delivery WHERE destination = ? AND state IN ('due', 'leased', 'parked'))
+SELECT incident_id FROM delivery WHERE destination = ? AND ` + unfinished + `)
 AND status <> 'resolved' ORDER BY id DESC LIMIT ?`
 
 // Waiting returns open incidents of which a destination is owed something.

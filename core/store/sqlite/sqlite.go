@@ -165,7 +165,7 @@ func (db *DB) connect(ctx context.Context, cfg Config, dsn string) (*conn, error
 		return nil, wrap(err)
 	}
 	raw.SetInterrupt(context.Background())
-	c := &conn{Conn: raw, statements: map[string]*sqlite3.Stmt{}}
+	c := &conn{Conn: raw, statements: map[string]*statement{}}
 	db.all = append(db.all, c)
 	return c, c.set(cfg)
 }

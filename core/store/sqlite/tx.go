@@ -161,7 +161,7 @@ func (t tx) loadIncident(id core.ID, out *engine.Gated) error {
 }
 
 const newestUnfinished = selectDelivery + ` WHERE destination = ? AND incident_id = ?
-AND state IN ('due', 'leased', 'parked') ORDER BY version DESC LIMIT 1`
+AND ` + unfinished + ` ORDER BY version DESC LIMIT 1`
 
 // Lanes returns the newest unfinished delivery of each lane that has one.
 func (t tx) Lanes(_ context.Context, refs []engine.LaneRef) (map[engine.LaneRef]core.Delivery, error) {

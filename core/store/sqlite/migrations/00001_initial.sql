@@ -2,7 +2,8 @@
 
 -- Ids are 63 bits and rise with time; times are microseconds since 1970; no
 -- time and no id are NULL. What is large comes last in a row, so that reading
--- the rest doesn't walk over it.
+-- the rest doesn't walk over it. Alternatives are spelled out where rows are
+-- many: SQLite makes a table of a list of more than two for each statement.
 
 CREATE TABLE request (
     id            INTEGER PRIMARY KEY,
@@ -18,7 +19,8 @@ CREATE TABLE request (
     test          INTEGER NOT NULL,
     delivery_id   BLOB,
     delivery_body BLOB,
-    state         TEXT NOT NULL CHECK (state IN ('open', 'held', 'done', 'ignored', 'quarantined', 'rejected')),
+    state         TEXT NOT NULL CHECK (state = 'done' OR state = 'open' OR state = 'ignored' OR state = 'held'
+                  OR state = 'quarantined' OR state = 'rejected'),
     code          TEXT NOT NULL,
     reason        TEXT NOT NULL,
     notes         TEXT NOT NULL,
@@ -84,7 +86,7 @@ CREATE TABLE incident (
     dedup_key     TEXT NOT NULL,
     series_key    TEXT NOT NULL,
     identity_rule TEXT NOT NULL,
-    status        TEXT NOT NULL CHECK (status IN ('investigating', 'acknowledged', 'resolved')),
+    status        TEXT NOT NULL CHECK (status = 'investigating' OR status = 'resolved' OR status = 'acknowledged'),
     severity      TEXT NOT NULL,
     severity_raw  TEXT NOT NULL,
     severity_rule TEXT NOT NULL,
@@ -156,7 +158,8 @@ CREATE TABLE delivery (
     version     INTEGER NOT NULL,
     destination TEXT NOT NULL,
     kind        TEXT NOT NULL,
-    state       TEXT NOT NULL CHECK (state IN ('due', 'leased', 'parked', 'delivered', 'folded', 'dead', 'discarded')),
+    state       TEXT NOT NULL CHECK (state = 'due' OR state = 'delivered' OR state = 'leased' OR state = 'parked'
+                OR state = 'folded' OR state = 'dead' OR state = 'discarded'),
     attempt     INTEGER NOT NULL,
     next_at     INTEGER NOT NULL,
     fault       TEXT NOT NULL,
@@ -171,7 +174,7 @@ CREATE TABLE delivery (
 CREATE UNIQUE INDEX delivery_once ON delivery (incident_id, version, destination) WHERE resend_of IS NULL;
 CREATE INDEX delivery_dead ON delivery (destination, done_at) WHERE state = 'dead';
 CREATE INDEX delivery_due ON delivery (destination, next_at) WHERE state = 'due';
-CREATE INDEX delivery_lane ON delivery (destination, incident_id, version) WHERE state IN ('due', 'leased', 'parked');
+CREATE INDEX delivery_lane ON delivery (destination, incident_id, version) WHERE (state = 'due' OR state = 'leased' OR state = 'parked');
 CREATE INDEX delivery_parked ON delivery (destination, id) WHERE state = 'parked';
 
 CREATE TABLE attempt (
