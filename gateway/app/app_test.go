@@ -20,6 +20,7 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimDir); dir != "" {
 		os.Exit(victim(dir))
 	}
+	askOurselves()
 	// The HTTP library keeps one clock for ever, and its janitor wakes every ten
 	// seconds to see that its server has stopped.
 	goleak.VerifyTestMain(m,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -176,13 +177,19 @@ func misbehaviours() map[string]misbehaviour {
 			pair(t, c, s, time.Hour)
 			c.MaxVersion = tls.VersionTLS11
 		}),
+		"packets are lost":  {status: 200, start: func(t *testing.T) webhook.Settings { return webhook.Settings{URL: "http://" + lossy(t)} }},
+		"packets vanish":    {class: destination, start: func(t *testing.T) webhook.Settings { return webhook.Settings{URL: "http://" + blackHole(t)} }},
 		"HTTP/2 goes away":  framed(func(f *http2.Framer, _ uint32) error { return f.WriteGoAway(0, http2.ErrCodeEnhanceYourCalm, nil) }),
 		"HTTP/2 resets":     framed(func(f *http2.Framer, id uint32) error { return f.WriteRSTStream(id, http2.ErrCodeInternal) }),
-		"name isn't known":  {class: destination, start: func(*testing.T) webhook.Settings { return webhook.Settings{URL: "http://hooks.invalid/"} }},
 		"name leads inside": {class: destination, start: func(*testing.T) webhook.Settings { return webhook.Settings{URL: "http://[::1]:9/"} }},
 		"metadata service": {class: destination, start: func(*testing.T) webhook.Settings {
 			return webhook.Settings{URL: "http://169.254.169.254/latest/meta-data/"}
 		}},
+	}
+	for name := range badNames {
+		all["name "+name] = misbehaviour{class: destination, start: func(*testing.T) webhook.Settings {
+			return webhook.Settings{URL: "http://" + name + "/"}
+		}}
 	}
 	for class, statuses := range map[core.FaultClass][]int{
 		core.NoFault: {200, 201, 202, 204}, core.Gone: {410}, throttled: {429}, delivery: {400, 409, 413, 415, 422},
@@ -227,6 +234,49 @@ func bomb() string {
 	return okHead + fmt.Sprintf("Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", small.Len(), small.Bytes())
 }
 
+// lossy is a way to a receiver on which three packets of ten have to be sent
+// again, some of them twice.
+func lossy(t *testing.T) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(w, r.Body)
+	}))
+	t.Cleanup(server.Close)
+	lost := rand.New(rand.NewPCG(1, 2))
+	var mu sync.Mutex
+	carry := func(to, from net.Conn) {
+		packet := make([]byte, 200)
+		for {
+			n, err := from.Read(packet)
+			if err != nil {
+				break
+			}
+			for again := 200 * time.Millisecond; ; again *= 2 {
+				mu.Lock()
+				arrives := lost.Float64() > 0.3
+				mu.Unlock()
+				if arrives {
+					break
+				}
+				time.Sleep(again)
+			}
+			if _, err := to.Write(packet[:n]); err != nil {
+				break
+			}
+		}
+		_, _ = to.Close(), from.Close()
+	}
+	return accept(t, func(c *net.TCPConn) {
+		far, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			return
+		}
+		var back sync.WaitGroup
+		back.Go(func() { carry(c, far) })
+		carry(far, c)
+		back.Wait()
+	})
+}
+
 // silent accepts connections by the kernel, and says nothing.
 func silent(t *testing.T) webhook.Settings {
 	return webhook.Settings{URL: "https://" + accept(t, func(c *net.TCPConn) { _, _ = io.Copy(io.Discard, c) })}
@@ -242,6 +292,7 @@ func otherHost(t *testing.T) webhook.Settings {
 
 func TestEveryMisbehaviourIsClassifiedAndBounded(t *testing.T) {
 	const limit = 8 * time.Second // of an attempt
+	serveNames(t, func(name string) named { return badNames[name] })
 	all := misbehaviours()
 	var taken atomic.Int32
 	good := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { taken.Add(1) }))
