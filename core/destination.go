@@ -106,15 +106,8 @@ func (r Retry) Longest() time.Duration {
 type Sender interface {
 	// Send delivers m once, within the deadline of ctx. It follows no
 	// redirects and retries nothing. What happened is in the answer, never in
-	// a panic.
+	// a panic. In a Rehearsal it sends nothing.
 	Send(ctx context.Context, m Message) Answer
-}
-
-// Requester is a Sender that can show what it sends by HTTP.
-type Requester interface {
-	// Request returns the request that Send would make for the message, secrets
-	// and all.
-	Request(ctx context.Context, m Message) (*http.Request, error)
 }
 
 // Message is what a destination is sent: one version of one incident.

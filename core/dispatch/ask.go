@@ -2,29 +2,35 @@ package dispatch
 
 import (
 	"context"
-	"net/http"
+	"errors"
 
 	"bellcrank.example/core"
 )
 
-// Request returns the HTTP request that an attempt at the delivery would make
-// now, secrets and all. The error has code Conflict if the destination is gone
-// or doesn't speak HTTP in a way that can be shown.
-func (d *Dispatcher) Request(ctx context.Context, row core.Delivery) (*http.Request, error) {
+// Rehearse returns the request that an attempt at the delivery would make now,
+// secrets and all, and how it would go. The error has code Conflict if the
+// destination is gone or none would be made.
+func (d *Dispatcher) Rehearse(ctx context.Context, row core.Delivery) (*core.Rehearsal, error) {
 	l := d.line(row.Destination)
 	if l == nil {
 		return nil, &core.Error{Code: core.Conflict, Message: "The destination isn't configured any more."}
 	}
 	dest := l.destination()
-	requester, ok := dest.Sender.(core.Requester)
-	if !ok {
-		return nil, &core.Error{Code: core.Conflict, Message: "Destinations of this type can't show their requests."}
-	}
 	_, m, err := d.message(ctx, dest, row)
 	if err != nil {
 		return nil, err
 	}
-	return requester.Request(ctx, m)
+	ctx, cancel := context.WithTimeout(ctx, timeout(dest))
+	defer cancel()
+	ctx, rehearsal := core.Rehearse(ctx)
+	answer := dest.Sender.Send(ctx, m)
+	switch {
+	case rehearsal.Request != nil:
+		return rehearsal, nil
+	case answer.Err != nil && !errors.Is(answer.Err, core.ErrRehearsed):
+		return nil, &core.Error{Code: core.Conflict, Message: "No request can be made: " + answer.Err.Error()}
+	}
+	return nil, &core.Error{Code: core.Conflict, Message: "The destination makes no HTTP request for this."}
 }
 
 // Try sends an incident that isn't stored to a destination, once, whatever its

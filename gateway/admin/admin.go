@@ -11,7 +11,6 @@ import (
 	"crypto/subtle"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -75,7 +74,7 @@ type Dispatcher interface {
 	Disable(ctx context.Context, destination string) error
 	// Request returns what an attempt at the delivery would send, secrets and
 	// all.
-	Request(ctx context.Context, d core.Delivery) (*http.Request, error)
+	Rehearse(ctx context.Context, d core.Delivery) (*core.Rehearsal, error)
 	// Try sends an incident that isn't stored, once, and records nothing.
 	Try(ctx context.Context, destination string, in *core.Incident) (core.Attempt, error)
 }

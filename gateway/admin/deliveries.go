@@ -45,6 +45,11 @@ type DeliveryRequest struct {
 	URL    string      `json:"url"`
 	Header http.Header `json:"header"`
 	Body   string      `json:"body"`
+	Proxy  string      `json:"proxy_url,omitempty"` // through which it goes; empty: none
+	// OwnCA says that the destination has authorities of its own to trust, and
+	// ClientCertificate that it has a certificate to show.
+	OwnCA             bool `json:"own_ca,omitempty"`
+	ClientCertificate bool `json:"client_certificate,omitempty"`
 }
 
 // changes adds what changes deliveries and destinations.
@@ -177,11 +182,15 @@ func (a *api) preview(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	request, err := a.cfg.Dispatcher.Request(c.UserContext(), d)
+	rehearsal, err := a.cfg.Dispatcher.Rehearse(c.UserContext(), d)
 	if err != nil {
 		return err
 	}
-	p := DeliveryRequest{Method: request.Method, URL: request.URL.String(), Header: request.Header.Clone()}
+	request, route := rehearsal.Request, rehearsal.Route
+	p := DeliveryRequest{
+		Method: request.Method, URL: request.URL.String(), Header: request.Header.Clone(),
+		Proxy: route.Proxy, OwnCA: route.OwnCA, ClientCertificate: route.ClientCertificate,
+	}
 	if request.Body != nil {
 		body, err := io.ReadAll(request.Body)
 		if err != nil {
@@ -199,6 +208,9 @@ func (a *api) preview(c *fiber.Ctx) error {
 // signature is none: it is good for this message and a few minutes.
 func (p *DeliveryRequest) hide() {
 	p.URL = "$URL"
+	if p.Proxy != "" {
+		p.Proxy = "$PROXY_URL"
+	}
 	shown := []string{"Content-Type", "User-Agent", "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
 	for name := range p.Header {
 		if !slices.Contains(shown, http.CanonicalHeaderKey(name)) {

@@ -59,13 +59,13 @@ func (s *sender) Disable(_ context.Context, id string) error {
 	return nil
 }
 
-func (s *sender) Request(ctx context.Context, d core.Delivery) (*http.Request, error) {
+func (s *sender) Rehearse(ctx context.Context, d core.Delivery) (*core.Rehearsal, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://hooks.example/secret", strings.NewReader(`{"type":"x"}`))
 	if err == nil {
 		r.Header.Set("Authorization", "Bearer secret")
 		r.Header.Set("webhook-id", d.MessageID())
 	}
-	return r, err
+	return &core.Rehearsal{Request: r, Route: core.Route{Proxy: "http://user:secret@proxy.example:3128", OwnCA: true, ClientCertificate: true}}, err
 }
 
 func (s *sender) Try(_ context.Context, id string, in *core.Incident) (core.Attempt, error) {

@@ -136,7 +136,8 @@ func (a *console) printBulks(list []admin.Bulk) {
 }
 
 // curl prints the request that an attempt would make now as a command. What is
-// secret stands as a variable, unless it is asked for.
+// secret stands as a variable, unless it is asked for; so do the files that hold
+// certificates and keys.
 func (a *console) curl(ctx context.Context, id string, secrets bool) error {
 	query := url.Values{}
 	if secrets {
@@ -152,6 +153,16 @@ func (a *console) curl(ctx context.Context, id string, secrets bool) error {
 			for _, value := range p.Header[name] {
 				fmt.Fprintf(a.out, " \\\n  -H %s", shellWord(name+": "+value, secrets))
 			}
+		}
+		if p.Proxy != "" {
+			fmt.Fprintf(a.out, " \\\n  --proxy %s", shellWord(p.Proxy, secrets))
+		}
+		// What is a certificate or a key is a file's name to curl.
+		if p.OwnCA {
+			fmt.Fprint(a.out, " \\\n  --cacert \"$CA\"")
+		}
+		if p.ClientCertificate {
+			fmt.Fprint(a.out, " \\\n  --cert \"$CLIENT_CERTIFICATE\" --key \"$CLIENT_KEY\"")
 		}
 		fmt.Fprintf(a.out, " \\\n  --data-binary %s\n", shellWord(p.Body, true))
 	})

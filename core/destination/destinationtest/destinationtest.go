@@ -7,6 +7,7 @@ package destinationtest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -162,9 +163,22 @@ func Run(t *testing.T, kit Kit) {
 		kit.Disliked = http.StatusBadRequest
 	}
 	t.Run("every kind of change is taken", kit.takes)
+	t.Run("a rehearsal asks nobody", kit.rehearses)
 	t.Run("whose fault a refusal is", kit.classifies)
 	t.Run("silence is the destination's fault", kit.bearsSilence)
 	t.Run("a hostile incident is sent all the same", kit.bearsHostility)
+}
+
+func (kit Kit) rehearses(t *testing.T) {
+	v := NewVendor(t, kit.Accept)
+	ctx, rehearsal := core.Rehearse(t.Context())
+	answer := kit.New(t, v.URL).Send(ctx, Message(core.Created))
+	if rehearsal.Request == nil || !errors.Is(answer.Err, core.ErrRehearsed) {
+		t.Errorf("request %v and error %v, want what would have been asked", rehearsal.Request, answer.Err)
+	}
+	if n := len(v.Requests()); n > 0 {
+		t.Errorf("%d requests in a rehearsal", n)
+	}
 }
 
 func (kit Kit) takes(t *testing.T) {

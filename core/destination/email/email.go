@@ -112,6 +112,10 @@ type failure struct {
 // Send mails once. It answers 200 when the server has taken the mail.
 func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
 	var answer core.Answer
+	if core.RehearsalOf(ctx) != nil {
+		answer.Err = core.ErrRehearsed
+		return answer
+	}
 	conn, err := s.dialer.DialContext(ctx, "tcp", s.settings.Server)
 	if err != nil {
 		answer.Err = err

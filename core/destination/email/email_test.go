@@ -213,6 +213,15 @@ func TestAServerThatFallsSilentEndsWithTheAttempt(t *testing.T) {
 	}
 }
 
+func TestARehearsalMailsNothing(t *testing.T) {
+	p := (&postOffice{auth: "PLAIN"}).open(t)
+	ctx, _ := core.Rehearse(t.Context())
+	a := newSender(t, p, nil).Send(ctx, destinationtest.Message(core.Created))
+	if said, _ := p.received(); len(said) > 0 || !errors.Is(a.Err, core.ErrRehearsed) {
+		t.Errorf("the server heard %q, and the answer is %v; want nothing of a rehearsal", said, a.Err)
+	}
+}
+
 func TestACertificateOfSomebodyElseIsRefused(t *testing.T) {
 	p := (&postOffice{auth: "PLAIN"}).open(t)
 	a := destinationtest.Send(t, newSender(t, p, map[string]any{"ca": ""}), destinationtest.Message(core.Created))

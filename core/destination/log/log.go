@@ -62,7 +62,10 @@ type line struct {
 
 // Send writes one line. It answers 200 when the system has taken it; nothing
 // is forced to the disk.
-func (s *Sender) Send(_ context.Context, m core.Message) core.Answer {
+func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
+	if core.RehearsalOf(ctx) != nil {
+		return core.Answer{Err: core.ErrRehearsed}
+	}
 	in := m.Incident
 	text, err := json.Marshal(line{
 		Time: m.At.UTC(), ID: m.ID, Type: "incident." + string(m.Kind), Incident: in.Name(), Version: in.Version,

@@ -147,18 +147,6 @@ func (s *Sender) Send(ctx context.Context, m core.Message) core.Answer {
 	}
 }
 
-// Request is the first request of an attempt, for people to look at.
-func (s *Sender) Request(ctx context.Context, m core.Message) (*http.Request, error) {
-	step, err := s.port.deliver(ctx, s.plugin, s.delivery(m))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("the plugin: %w", err)
-	case step.Request == nil:
-		return nil, &core.Error{Code: core.Conflict, Message: "The plugin makes no request for this."}
-	}
-	return httpRequest(ctx, *step.Request)
-}
-
 func httpRequest(ctx context.Context, r sdk.HTTPRequest) (*http.Request, error) {
 	if err := transport.CheckURL(r.URL); err != nil {
 		return nil, err

@@ -143,13 +143,14 @@ func TestWithoutPluginsNothingIsLost(t *testing.T) {
 }
 
 func TestTheFirstRequestIsShown(t *testing.T) {
-	s := sender(t, post("https://target.example", nil))
-	r, err := s.Request(t.Context(), message())
-	if err != nil || r.URL.String() != "https://target.example/x" || r.Header.Get("X-Token") != "s3cr3t" {
-		t.Errorf("request %v, %v", r, err)
+	ctx, rehearsal := core.Rehearse(t.Context())
+	sender(t, post("https://target.example", nil)).Send(ctx, message())
+	if r := rehearsal.Request; r == nil || r.URL.String() != "https://target.example/x" || r.Header.Get("X-Token") != "s3cr3t" {
+		t.Errorf("request %v", r)
 	}
 	done := script(func(sdk.Delivery) (sdk.Step, error) { return outcome(sdk.Outcome{Class: sdk.Delivered}) })
-	if _, err := sender(t, done).Request(t.Context(), message()); err == nil {
+	ctx, rehearsal = core.Rehearse(t.Context())
+	if sender(t, done).Send(ctx, message()); rehearsal.Request != nil {
 		t.Error("a request is shown where none is made")
 	}
 }

@@ -58,6 +58,11 @@ func (c Connection) transport(g *guard) (*http.Transport, error) {
 	}, nil
 }
 
+// route is what others need to know to go the same way.
+func (c Connection) route() core.Route {
+	return core.Route{Proxy: c.ProxyURL, OwnCA: c.CA != "", ClientCertificate: c.ClientCertificate != ""}
+}
+
 func (c Connection) tls() (*tls.Config, error) {
 	secure := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CA != "" {

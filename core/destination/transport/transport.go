@@ -55,6 +55,7 @@ type Client struct {
 	authorization string  // of every request, unless it is empty
 	tokens        *tokens // nil without OAuth 2
 	patience      time.Duration
+	route         core.Route
 }
 
 // New checks the configuration. It dials nothing. An error begins with the name
@@ -69,6 +70,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	return &Client{
 		http:          &http.Client{Transport: transport, CheckRedirect: stay},
+		route:         cfg.Connection.route(),
 		authorization: cfg.Login.fixed(),
 		tokens:        newTokens(cfg.Login, transport),
 		patience:      cmp.Or(cfg.Patience, 200*time.Millisecond),
@@ -146,12 +148,6 @@ func (c *Client) Do(request *http.Request) Reply {
 	return c.once(again)
 }
 
-// Authorize adds to a request what proves who we are, as Do does.
-func (c *Client) Authorize(request *http.Request) error {
-	_, _, err := c.authorize(request, nil)
-	return err
-}
-
 // authorize returns the access token that it used, if it is by one, and whether
 // that was an old one.
 func (c *Client) authorize(request *http.Request, refused *oauth2.Token) (token *oauth2.Token, kept bool, err error) {
@@ -174,6 +170,13 @@ func sent(request *http.Request) core.Sent {
 func (c *Client) once(request *http.Request) Reply {
 	var reply Reply
 	reply.Sent = sent(request)
+	if r := core.RehearsalOf(request.Context()); r != nil {
+		if r.Request == nil {
+			r.Request, r.Route = request, c.route
+		}
+		reply.Err = core.ErrRehearsed
+		return reply
+	}
 	request = request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) { reply.Address = Peer(info.Conn) },
 	}))

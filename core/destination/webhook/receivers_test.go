@@ -103,7 +103,7 @@ func TestReceiversTakeWhatIsSentAndNothingElse(t *testing.T) {
 				}
 				s := newSender(t, Settings{URL: e.url, SigningSecrets: tt.secrets})
 				s.words = wording.New(map[string]core.Template{"body": func(core.Message) (string, error) { return tt.body, nil }})
-				request, err := s.Request(t.Context(), m)
+				request, err := s.request(t.Context(), m)
 				if err != nil {
 					t.Fatal(err)
 				}

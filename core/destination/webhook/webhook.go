@@ -124,15 +124,6 @@ func (s *Sender) body(m core.Message) (body []byte, own bool, err error) {
 	return body, false, err
 }
 
-// Request returns the request that Send would make.
-func (s *Sender) Request(ctx context.Context, m core.Message) (*http.Request, error) {
-	request, err := s.request(ctx, m)
-	if err != nil {
-		return nil, err
-	}
-	return request, s.client.Authorize(request)
-}
-
 func (s *Sender) request(ctx context.Context, m core.Message) (*http.Request, error) {
 	body, own, err := s.body(m)
 	if err != nil {
