@@ -41,7 +41,7 @@ func (v files) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, v
 	case err != nil:
 		return nil, out, err
 	case v.gather && flags&vfs.OPEN_WAL != 0:
-		return &logFile{file: file{f}}, out, nil
+		return newLogFile(f), out, nil
 	}
 	return file{f}, out, nil
 }
@@ -65,15 +65,30 @@ func (f file) SharedMemory() vfs.SharedMemory {
 	return nil
 }
 
-// maxGathered bounds what a logFile holds back.
-const maxGathered = 1 << 20
+const (
+	// maxGathered bounds what a logFile holds back.
+	maxGathered = 1 << 20
+	// ahead is how many bytes a logFile grows by.
+	ahead = 1 << 20
+)
+
+// zeros are what a logFile grows by: no frame is made of them.
+var zeros [ahead]byte
 
 // logFile is the log as one connection has it open. SQLite writes it frame by
-// frame, each in two parts; a logFile writes what is adjacent in one go.
+// frame, each in two parts; a logFile writes what is adjacent in one go. It
+// grows in steps, as a sync that has to note a new size takes twice as long as
+// one that only brings data.
 type logFile struct {
 	file
-	at      int64  // where gathered belongs
+	at      int64  // where pending belongs
 	pending []byte // gathered
+	size    int64  // of the file; smaller if unknown
+}
+
+func newLogFile(f vfs.File) *logFile {
+	size, _ := f.Size() // unknown, it is found out by writing
+	return &logFile{file: file{f}, size: size}
 }
 
 // WriteAt takes note of a write.
@@ -97,7 +112,17 @@ func (f *logFile) flush() error {
 	_, err := f.file.WriteAt(f.pending, f.at)
 	f.at += int64(len(f.pending))
 	f.pending = f.pending[:0]
+	if err == nil && f.at > f.size {
+		f.grow()
+	}
 	return err
+}
+
+// grow writes zeros behind the last frame. If there is no room for them the
+// next frame finds out.
+func (f *logFile) grow() {
+	n, _ := f.File.WriteAt(zeros[:], f.at)
+	f.size = f.at + int64(n)
 }
 
 // Sync brings everything to stable storage.
@@ -129,6 +154,7 @@ func (f *logFile) Truncate(size int64) error {
 	if err := f.flush(); err != nil {
 		return err
 	}
+	f.size = min(f.size, size)
 	return f.File.Truncate(size)
 }
 
