@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/klauspost/compress/flate"
@@ -65,17 +66,36 @@ type Detail struct {
 	Noise
 }
 
-func detailOf(in *core.Incident) Detail {
-	return Detail{in.Affected, in.Impact, in.SourceURL, in.Labels, in.Metadata, in.Links, in.Assigned, noiseOf(in)}
+func detailOf(in *core.Incident) *Detail {
+	return &Detail{in.Affected, in.Impact, in.SourceURL, in.Labels, in.Metadata, in.Links, in.Assigned, noiseOf(in)}
 }
 
 // EncodeDetail returns the incident's Detail as JSON.
 func EncodeDetail(in *core.Incident) ([]byte, error) {
-	raw, err := json.Marshal(detailOf(in))
+	o := newObject()
+	detailOf(in).write(o)
+	raw, err := o.end()
 	if err != nil {
 		return nil, fmt.Errorf("encode the details of incident %s: %w", in.ID, err)
 	}
 	return raw, nil
+}
+
+func (d *Detail) write(o *object) {
+	o.texts("affected", d.Affected)
+	if d.Impact != nil {
+		o.name("impact")
+		o.raw = strconv.AppendBool(o.raw, *d.Impact)
+	}
+	o.text("source_url", d.SourceURL)
+	o.labels("labels", d.Labels)
+	o.values("metadata", d.Metadata)
+	if len(d.Links) > 0 {
+		o.name("links")
+		o.value(d.Links)
+	}
+	o.text("assigned", d.Assigned)
+	d.Noise.write(o)
 }
 
 // DecodeDetail sets the incident's Detail from JSON.
@@ -102,11 +122,47 @@ func (d *Detail) apply(in *core.Incident) {
 
 // EncodeSnapshot returns the whole incident as JSON.
 func EncodeSnapshot(in *core.Incident) ([]byte, error) {
-	raw, err := json.Marshal(snapshotOf(in))
+	o := newObject()
+	snapshotOf(in).write(o)
+	raw, err := o.end()
 	if err != nil {
 		return nil, fmt.Errorf("encode incident %s: %w", in.ID, err)
 	}
 	return raw, nil
+}
+
+func (s *snapshot) write(o *object) {
+	o.num("format", int64(s.Format))
+	o.id("id", s.ID)
+	o.num("tenant", s.Tenant)
+	o.num("number", s.Number)
+	o.text("integration", s.Integration)
+	o.text("dedup_key", s.DedupKey)
+	o.text("series_key", s.SeriesKey)
+	o.text("identity_rule", s.IdentityRule)
+	o.text("status", string(s.Status))
+	o.text("severity", string(s.Severity))
+	o.text("severity_raw", s.SeverityRaw)
+	o.text("severity_rule", s.SeverityRule)
+	o.text("title", s.Title)
+	o.text("description", s.Description)
+	o.text("service", s.Service)
+	o.flag("test", s.Test)
+	o.num("count", int64(s.Count))
+	o.num("version", int64(s.Version))
+	o.num("first_at", s.FirstAt)
+	o.num("last_at", s.LastAt)
+	o.num("opened_at", s.OpenedAt)
+	o.num("acked_at", s.AckedAt)
+	o.num("resolved_at", s.ResolvedAt)
+	o.id("previous", s.Previous)
+	o.text("fallback", string(s.Fallback))
+	o.num("waiting", int64(s.Waiting))
+	o.id("superseded_by", s.SupersededBy)
+	o.texts("told", s.Told)
+	o.text("held_by", s.HeldBy)
+	o.id("group", s.Group)
+	s.Detail.write(o)
 }
 
 func snapshotOf(in *core.Incident) *snapshot {
@@ -119,7 +175,7 @@ func snapshotOf(in *core.Incident) *snapshot {
 		FirstAt: Micros(in.FirstAt), LastAt: Micros(in.LastAt), OpenedAt: Micros(in.OpenedAt),
 		AckedAt: Micros(in.AckedAt), ResolvedAt: Micros(in.ResolvedAt),
 		Previous: in.Previous, Fallback: in.Fallback, Waiting: in.Waiting, SupersededBy: in.SupersededBy,
-		Told: in.Told, HeldBy: in.Held.By, Group: in.Group, Detail: detailOf(in),
+		Told: in.Told, HeldBy: in.Held.By, Group: in.Group, Detail: *detailOf(in),
 	}
 }
 

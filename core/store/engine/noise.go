@@ -45,6 +45,19 @@ func noiseOf(in *core.Incident) Noise {
 	return n
 }
 
+func (n *Noise) write(o *object) {
+	o.num("held_until", n.HeldUntil)
+	o.num("auto_resolve", int64(n.AutoResolve))
+	if n.Flap != nil {
+		o.name("flap")
+		o.value(n.Flap)
+	}
+	if n.Grouped != nil {
+		o.name("grouped")
+		o.value(n.Grouped)
+	}
+}
+
 func (n *Noise) apply(in *core.Incident) {
 	in.Held.Until, in.AutoResolve = Time(n.HeldUntil), n.AutoResolve
 	if f := n.Flap; f != nil {
