@@ -27,6 +27,8 @@ build: ## build bin/bellcrank and bin/plugins/*, and pin the plugins
 		echo "build plugins/$$adapter"; \
 		$(GO) build -trimpath -ldflags '-s -w' -o bin/plugins/$$adapter ./plugins/$$adapter; \
 	done
+	@for name in $$(bin/plugins/notifier -types); do ln -f bin/plugins/notifier bin/plugins/$$name; done
+	@rm bin/plugins/notifier
 	@$(GO) run ./gateway plugin lock -manifest bin/plugins
 	@echo "build bellcrank $(VERSION)"
 	@$(GO) build -trimpath -o bin/bellcrank -ldflags "-s -w \

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,12 +15,22 @@ import (
 // pinned is what the tests read of a plugin in the manifest.
 type pinned struct {
 	Type string
-	Info struct{ Samples []struct{ Name string } }
+	Info struct {
+		Role     string
+		Settings []struct{ Name string }
+		Samples  []struct{ Name string }
+	}
 }
 
-// builtIn returns what the plugins in the tree say of themselves, as it was
+// builtIn returns what the adapters in the tree say of themselves, as it was
 // recorded when they were pinned.
 func builtIn(t *testing.T) []pinned {
+	t.Helper()
+	return slices.DeleteFunc(manifest(t), func(p pinned) bool { return p.Info.Role != "" })
+}
+
+// manifest is all that is pinned.
+func manifest(t *testing.T) []pinned {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(bin, "plugins", "manifest.json"))
 	if err != nil {

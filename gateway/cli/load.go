@@ -80,14 +80,16 @@ func builtins() (string, error) {
 }
 
 // destinationTypes are our own, and those that pinned plugins bring along. One
-// of ours can't be replaced.
+// of our own can't be replaced; one that was built along can.
 func (l *loader) destinationTypes() []destination.Type {
 	types := destination.Types()
-	for _, e := range l.others.Plugins {
-		known := slices.ContainsFunc(types, func(t destination.Type) bool { return t.Name == e.Type })
-		if e.Info.Role == sdk.RoleDestination && !known {
-			newest, _ := l.others.Find(e.Type, "")
-			types = append(types, destination.Plugged(newest.Info, l.port))
+	for _, lock := range []*pluginhost.Lock{l.others, l.builtin} {
+		for _, e := range lock.Plugins {
+			known := slices.ContainsFunc(types, func(t destination.Type) bool { return t.Name == e.Type })
+			if e.Info.Role == sdk.RoleDestination && !known {
+				newest, _ := lock.Find(e.Type, "")
+				types = append(types, destination.Plugged(newest.Info, l.port))
+			}
 		}
 	}
 	return types

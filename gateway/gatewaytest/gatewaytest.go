@@ -45,13 +45,40 @@ func build(dir string) error {
 		{"go", "build", "-ldflags", "-s -w", "-o", bellcrank, "bellcrank.example/gateway"},
 		{"go", "build", "-ldflags", "-s -w", "-o", filepath.Join(dir, "receiver"), "bellcrank.example/examples/receiver"},
 		{"go", "build", "-ldflags", "-s -w", "-o", plugins + string(filepath.Separator), "bellcrank.example/plugins/..."},
-		{bellcrank, "plugin", "lock", "-manifest", plugins},
 	} {
-		cmd := exec.CommandContext(context.Background(), command[0], command[1:]...)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w\n%s", strings.Join(command, " "), err, out)
+		if _, err := output(command...); err != nil {
+			return err
 		}
 	}
-	return nil
+	if err := nameNotifiers(plugins); err != nil {
+		return err
+	}
+	_, err := output(bellcrank, "plugin", "lock", "-manifest", plugins)
+	return err
+}
+
+// nameNotifiers gives the one program its names.
+func nameNotifiers(plugins string) error {
+	program := filepath.Join(plugins, "notifier")
+	names, err := output(program, "-types")
+	if err != nil {
+		return err
+	}
+	for name := range strings.FieldsSeq(names) {
+		if err := os.Link(program, filepath.Join(plugins, name)); err != nil {
+			return err
+		}
+	}
+	return os.Remove(program)
+}
+
+// output runs a command to its end.
+func output(command ...string) (string, error) {
+	cmd := exec.CommandContext(context.Background(), command[0], command[1:]...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", strings.Join(command, " "), err, out)
+	}
+	return string(out), nil
 }

@@ -30,6 +30,9 @@ const (
 	maxBody     = 1 << 20
 	maxRemember = 4 << 10
 	maxWords    = 300
+	// maxIncident bounds what a plugin is told of an incident, in bytes of
+	// JSON: a call has a size, and senders choose that of an incident.
+	maxIncident = 4 << 20
 	// patience is for the body of an answer, which the plugin may need.
 	patience = 5 * time.Second
 )
@@ -212,7 +215,7 @@ func ended(last core.Answer, o sdk.Outcome, now time.Time) core.Answer {
 func (s *Sender) delivery(m core.Message) sdk.Delivery {
 	return sdk.Delivery{
 		ID: m.ID, Destination: m.Destination, Kind: string(m.Kind), Attempt: m.Attempt, At: m.At, Now: m.Now,
-		Author: m.Author, Note: m.Note, Memory: m.Memory, Settings: s.settings, Incident: incident(m),
+		Author: m.Author, Note: m.Note, Memory: m.Memory, Settings: s.settings, Incident: fit(incident(m)),
 		Texts: s.rendered(m), Headline: wording.New(nil).Title(m),
 	}
 }
@@ -238,4 +241,34 @@ func incident(m core.Message) sdk.Incident {
 		OpenedAt: in.OpenedAt, AcknowledgedAt: in.AckedAt, ResolvedAt: in.ResolvedAt,
 		Labels: in.Labels, Metadata: in.Metadata, Links: in.Links, Test: in.Test, Previous: in.Previous.String(),
 	}
+}
+
+// fit leaves out of an incident that is far too large what it is large by.
+func fit(in sdk.Incident) sdk.Incident {
+	if encoded, err := json.Marshal(in); err == nil && len(encoded) <= maxIncident {
+		return in
+	}
+	const (
+		members = 256
+		text    = 4 << 10 // characters
+	)
+	in.Metadata = nil
+	for _, s := range []*string{&in.Title, &in.Service, &in.DedupKey, &in.SourceURL} {
+		*s = wording.Cut(*s, text)
+	}
+	in.Description = wording.Cut(in.Description, 4*text)
+	var affected []string
+	for _, s := range in.AffectedServices[:min(len(in.AffectedServices), members)] {
+		affected = append(affected, wording.Cut(s, text))
+	}
+	labels := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(in.Labels))[:min(len(in.Labels), members)] {
+		labels[wording.Cut(name, text)] = wording.Cut(in.Labels[name], text)
+	}
+	var links []sdk.Link
+	for _, l := range in.Links[:min(len(in.Links), members)] {
+		links = append(links, sdk.Link{Name: wording.Cut(l.Name, text), URL: wording.Cut(l.URL, text)})
+	}
+	in.AffectedServices, in.Labels, in.Links = affected, labels, links
+	return in
 }

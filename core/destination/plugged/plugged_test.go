@@ -2,6 +2,7 @@ package plugged
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"bellcrank.example/core"
+	"bellcrank.example/core/destination/destinationtest"
 	"bellcrank.example/sdk"
 )
 
@@ -184,6 +186,21 @@ func TestTheOperatorsTextsAreRenderedForThePlugin(t *testing.T) {
 	}))
 	if a := s.Send(t.Context(), message()); a.Err != nil {
 		t.Errorf("a text that fails costs the delivery: %v", a.Err)
+	}
+}
+
+func TestAnIncidentOfAnySizeIsTold(t *testing.T) {
+	s := sender(t, script(func(d sdk.Delivery) (sdk.Step, error) {
+		encoded, err := json.Marshal(d.Incident)
+		if err != nil || len(encoded) > maxIncident+1<<20 || len(d.Incident.Labels) == 0 {
+			t.Errorf("%d bytes, %d labels, %v", len(encoded), len(d.Incident.Labels), err)
+		}
+		return outcome(sdk.Outcome{Class: sdk.Delivered})
+	}))
+	m := destinationtest.Hostile()
+	m.ID, m.Destination, m.Incident.Title = "msg_1", "acme/one", "Disk full"
+	if a := s.Send(t.Context(), m); a.Err != nil {
+		t.Errorf("%+v", a)
 	}
 }
 
