@@ -44,10 +44,16 @@ func (c *Client) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 
 var errGone = errors.New("the process has ended")
 
-// send chooses the way: Exchange, or a call of its own for what is large.
+// send chooses the way: that of this plugin, or a call of its own for what is
+// large.
 func (c *Client) send(ctx context.Context, m *adapterv1.AdaptRequest) (*adapterv1.AdaptResponse, error) {
 	l := c.currentLane()
-	if l == nil || len(m.GetBody()) > wire.MaxExchangeBody {
+	switch {
+	case len(m.GetBody()) > wire.MaxExchangeBody:
+		return c.unary(ctx, m)
+	case c.batches != nil:
+		return c.batch(ctx, m)
+	case l == nil:
 		return c.unary(ctx, m)
 	}
 	response, err := c.exchange(ctx, l, m)

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,8 +54,12 @@ const ShimEnv = wire.ShimEnv
 // Way is how requests travel to a plugin.
 type Way string
 
-// Unary has each request be a call of its own, which every plugin takes.
-const Unary Way = "unary"
+// The ways.
+const (
+	Unary    Way = "unary"    // each request is a call of its own, which every plugin takes
+	Batch    Way = "batch"    // what waits goes in one call
+	Exchange Way = "exchange" // on a stream, answered in any order
+)
 
 // Config says what to start. Path is required.
 type Config struct {
@@ -80,7 +85,8 @@ type Config struct {
 	// Output gets what the process prints after the handshake, from one
 	// goroutine at a time; discarded if nil.
 	Output io.Writer
-	// Way is how requests travel: the best that the plugin offers if empty.
+	// Way is how requests travel: by Exchange if empty and the plugin offers it,
+	// else by Batch, else by Unary. A plugin that doesn't offer it isn't started.
 	Way Way
 	// StartTimeout is for the handshake and the first answer; 5 seconds if zero.
 	StartTimeout time.Duration
@@ -110,6 +116,8 @@ type Client struct {
 	closed  chan struct{}
 	calls   calls
 	gate    chan struct{} // a place for each large answer
+	ways    []Way         // that the plugin offers, the best one last
+	batches chan *batched // nil: requests don't go in batches
 
 	mu          sync.Mutex
 	lane        *lane // nil: the plugin has no Exchange
@@ -239,10 +247,31 @@ func (c *Client) connect(ctx context.Context) error {
 	if err := json.Unmarshal(description.GetInfoJson(), &c.info); err != nil {
 		return fmt.Errorf("describe: %w", err)
 	}
-	if c.cfg.Way == Unary || !wire.HasCapability(description, wire.CapabilityExchange) {
-		return nil
+	return c.openWay(description)
+}
+
+// openWay opens the way for requests.
+func (c *Client) openWay(description *adapterv1.DescribeResponse) error {
+	c.ways = []Way{Unary}
+	if wire.HasCapability(description, wire.CapabilityBatch) {
+		c.ways = append(c.ways, Batch)
 	}
-	return c.openLane()
+	if wire.HasCapability(description, wire.CapabilityExchange) {
+		c.ways = append(c.ways, Exchange)
+	}
+	way := c.cfg.Way
+	if way == "" {
+		way = c.ways[len(c.ways)-1]
+	}
+	switch {
+	case !slices.Contains(c.ways, way):
+		return fmt.Errorf("the plugin doesn't offer %s", way)
+	case way == Exchange:
+		return c.openLane()
+	case way == Batch:
+		c.openBatches()
+	}
+	return nil
 }
 
 // connection is what the library hands out: the connection itself.
@@ -293,6 +322,9 @@ func (c *Client) cleanUp() {
 
 // Describe returns what the process said about itself when it started.
 func (c *Client) Describe() sdk.Info { return c.info }
+
+// Ways returns the ways in which the plugin takes requests, the best one last.
+func (c *Client) Ways() []Way { return slices.Clone(c.ways) }
 
 // PID is the process's id.
 func (c *Client) PID() int { return c.process.pid() }

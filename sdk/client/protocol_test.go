@@ -40,7 +40,7 @@ func TestTheProtocolPageIsComplete(t *testing.T) {
 		fmt.Sprintf("has %d bytes at most", maxSocketPath),
 		"`" + wire.CapabilityBatch + "`", "`" + wire.CapabilityExchange + "`",
 	}
-	for _, size := range []int{wire.MaxRequest, wire.MaxAnswer, wire.MaxExchangeBody, wire.MaxExchangeAnswer} {
+	for _, size := range []int{wire.MaxRequest, wire.MaxAnswer, wire.MaxExchangeBody, wire.MaxExchangeAnswer, wire.MaxExchangeMessage} {
 		want = append(want, fmt.Sprintf("| %d ", size))
 	}
 	for field := range reflect.TypeFor[sdk.Info]().Fields() {

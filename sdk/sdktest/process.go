@@ -39,13 +39,9 @@ func CheckProcess(ctx context.Context, p Process) (*Report, error) {
 		return nil, fmt.Errorf("make a folder for the plugin: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // it is a temporary folder
-	running, err := client.Start(ctx, client.Config{
-		Path: p.Path, Args: p.Args, Output: p.Output, StartTimeout: 30 * time.Second,
-		// Who writes "a file" writes it here, where it is found.
-		Env: []string{"HOME=" + dir, "TMPDIR=" + dir, "PATH=" + os.Getenv("PATH")},
-	})
+	running, err := p.start(ctx, dir, "")
 	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", p.Path, err)
+		return nil, err
 	}
 	defer running.Kill()
 	t := &inReport{report: &Report{}}
@@ -61,12 +57,26 @@ func CheckProcess(ctx context.Context, p Process) (*Report, error) {
 			cases = loadCases(t, p.Cases)
 		}
 		everyCheck(t, a, cases, p.Update)
+		t.run("ways", func(t runner) { checkWays(ctx, t, a, p, dir, cases) })
 		t.run("process", func(t runner) { checkProcess(ctx, t, a, p, dir) })
 	})
 	if len(t.check.Complaints) > 0 {
 		t.report.Checks = append(t.report.Checks, Check{Name: "the kit", Complaints: t.check.Complaints})
 	}
 	return t.report, nil
+}
+
+// start starts the executable, which requests reach in one way.
+func (p Process) start(ctx context.Context, dir string, way client.Way) (*client.Client, error) {
+	running, err := client.Start(ctx, client.Config{
+		Path: p.Path, Args: p.Args, Output: p.Output, StartTimeout: 30 * time.Second, Way: way,
+		// Who writes "a file" writes it here, where it is found.
+		Env: []string{"HOME=" + dir, "TMPDIR=" + dir, "PATH=" + os.Getenv("PATH")},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", p.Path, err)
+	}
+	return running, nil
 }
 
 // process is a running plugin as an adapter. It hands over settings and picks

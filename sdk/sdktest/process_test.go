@@ -68,6 +68,7 @@ func TestEachBrokenProcessFailsForItsReason(t *testing.T) {
 		"empty":       {"hostile bodies", "an empty success"},
 		"blame":       {"hostile bodies", "blames the adapter"},
 		"counts":      {"samples", ""},
+		"mixes":       {"ways/exchange", "among others the answer is another one"},
 		"pair":        {"pairs", "name_resolved resolves"},
 		"golden":      {"cases/name_firing", `events[0].service: want nothing, got "unexpected"`},
 		"samples":     {"samples", "want events"},

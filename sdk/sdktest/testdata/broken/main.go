@@ -72,6 +72,9 @@ func (a adapter) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 	return a.spoil(ctx, &e)
 }
 
+// last is what another call may have written meanwhile.
+var last atomic.Value
+
 // refuse is where hostile bodies come to.
 func (a adapter) refuse() (sdk.Result, error) {
 	switch a.broken {
@@ -92,6 +95,10 @@ func (a adapter) spoil(ctx context.Context, e *sdk.Event) (sdk.Result, error) {
 	switch a.broken {
 	case "counts":
 		e.Title += fmt.Sprint(n)
+	case "mixes":
+		last.Store(*e)
+		time.Sleep(time.Millisecond)
+		*e = last.Load().(sdk.Event)
 	case "pair":
 		e.DedupKey += string(e.Action)
 	case "golden":
