@@ -16,7 +16,7 @@ FUZZTIME ?= 30s
 # Everything but the race detector builds without cgo.
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test race test-tutorial test-lifecycle test-alertmanager test-node test-python test-kill test-receivers test-root isolation bench fuzz lint check generate clean
+.PHONY: help build run test race test-tutorial test-lifecycle test-alertmanager test-node test-python test-kill test-receivers test-root isolation bench bench-languages fuzz lint check generate clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,10 @@ isolation: ## print how long a plugin's senders wait beside plugins that misbeha
 
 bench: build ## print benchmarks side by side
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
+
+bench-languages: ## print what batches gain for adapters in Node and Python (needs what their tests need)
+	cd examples/adapter-node && npm ci --ignore-scripts --no-audit --no-fund
+	$(GO) test -run '^$$' -bench Languages -benchtime 10x -tags node,python ./plugins/internal/bench
 
 fuzz: ## run each fuzz target for FUZZTIME
 	@grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u | while read -r folder; do \

@@ -21,7 +21,6 @@ CONTRACT_MINOR = 0
 # Sizes of messages, in bytes.
 MAX_REQUEST = (16 + 1) << 20
 MAX_ANSWER = 64 << 20
-MAX_EXCHANGE_ANSWER = 3_670_016
 
 DRAIN_SECONDS = 10  # for the calls in flight when the process is told to end
 THREADS = 8
@@ -134,7 +133,7 @@ class Services:
 
     def describe(self, _, __):
         return self.contract.DescribeResponse(
-            info_json=json.dumps(self.info).encode(), capabilities=["exchange", "batch"],
+            info_json=json.dumps(self.info).encode(), capabilities=["batch"],
             contract_minor=CONTRACT_MINOR, sdk="python " + platform.python_version(),
         )
 
@@ -159,21 +158,11 @@ class Services:
         return answer
 
     def batch(self, m, _):
+        """Answers several in one call: an adapter only computes, and Python
+        computes one thing at a time."""
         answer = self.contract.AdaptBatchResponse()
         answer.responses.extend(self.adapt(r) for r in m.requests)
         return answer
-
-    def exchange(self, requests, _):
-        """Answers one after the other: an adapter only computes, and Python
-        computes one thing at a time."""
-        for m in requests:
-            answer = self.adapt(m)
-            size = answer.ByteSize()
-            if size > MAX_EXCHANGE_ANSWER:
-                answer = self.contract.AdaptResponse(call=m.call, id=m.id)
-                answer.failure.code = self.contract.number("FailureCode", "FAILURE_CODE", "TOO_LARGE")
-                answer.failure.oversize, answer.failure.message = True, "the answer has %d bytes" % size
-            yield answer
 
 
 def add_services(server, grpc, contract, services, leave):
@@ -188,8 +177,6 @@ def add_services(server, grpc, contract, services, leave):
         return b""
 
     c = contract
-    stream = grpc.stream_stream_rpc_method_handler(
-        services.exchange, c.AdaptRequest.FromString, c.AdaptResponse.SerializeToString)
     server.add_generic_rpc_handlers(tuple(grpc.method_handlers_generic_handler(name, methods) for name, methods in {
         "bellcrank.adapter.v1.Plugin": {
             "Describe": unary(services.describe, c.DescribeRequest, c.DescribeResponse),
@@ -199,7 +186,6 @@ def add_services(server, grpc, contract, services, leave):
         "bellcrank.adapter.v1.Adapter": {
             "Adapt": unary(services.adapt, c.AdaptRequest, c.AdaptResponse),
             "AdaptBatch": unary(services.batch, c.AdaptBatchRequest, c.AdaptBatchResponse),
-            "Exchange": stream,
         },
         "grpc.health.v1.Health": {"Check": bare(lambda _, __: SERVING)},
         "plugin.GRPCController": {"Shutdown": bare(shutdown)},

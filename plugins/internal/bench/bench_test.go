@@ -31,6 +31,7 @@ const (
 	bare      = "bare"
 	inProcess = "in process"
 	unary     = "unary"
+	batch     = "batch"
 	host      = "host"
 	asShipped = ", GC as shipped"
 )
@@ -64,6 +65,11 @@ func BenchmarkCall(b *testing.B) {
 		{name: unary, path: alertmanager, plugin: built},
 		{name: host + asShipped, path: alertmanager, plugin: built},
 	}
+	compare(b, ways)
+}
+
+// compare has each way under load in turn, and prints what came of it.
+func compare(b *testing.B, ways []*way) {
 	for _, w := range ways {
 		w.start(b)
 		w.turn(b, turn/4) // its connections, its heap
@@ -92,6 +98,7 @@ type way struct {
 	name   string
 	path   string // which adapter reads the requests
 	plugin string // the executable
+	body   []byte // of its requests; a notification of Alertmanager's if nil
 
 	pids   []int // of the server, and of the plugin if there is one
 	busy   *load
@@ -142,9 +149,13 @@ func (w *way) start(b *testing.B) {
 }
 
 func (w *way) dial(b *testing.B, addr string) {
-	usual, rare := request(addr, w.path), []byte(nil)
+	body := w.body
+	if body == nil {
+		body = notification()
+	}
+	usual, rare := request(addr, w.path, body), []byte(nil)
 	if w.path == slow {
-		usual, rare = request(addr, plain), usual
+		usual, rare = request(addr, plain, body), usual
 	}
 	sent := 0
 	next := func() []byte {
@@ -163,8 +174,14 @@ func (w *way) dial(b *testing.B, addr string) {
 	}
 }
 
-// request is a notification of two alerts in about 1,500 bytes.
-func request(addr, path string) []byte {
+// request is what a sender writes to its connection.
+func request(addr, path string, body []byte) []byte {
+	return fmt.Appendf(nil, "POST /webhooks/%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: Alertmanager/0.34.2\r\nContent-Type: application/json\r\n"+
+		"Content-Length: %d\r\n\r\n%s", path, addr, len(body), body)
+}
+
+// notification is one of two alerts, in about 1,500 bytes.
+func notification() []byte {
 	alert := func(status, instance, fingerprint string) string {
 		return fmt.Sprintf(`{"status":%q,"fingerprint":%q,"startsAt":"2026-11-24T10:00:00Z","endsAt":"0001-01-01T00:00:00Z",`+
 			`"generatorURL":"https://prometheus.example/graph?g0.expr=up+%%3D%%3D+0","labels":{"alertname":"TargetDown","severity":"critical",`+
@@ -172,12 +189,10 @@ func request(addr, path string) []byte {
 			`{"summary":"checkout is down on %s","description":%q,"runbook_url":"https://wiki.example/runbooks/target-down"}}`,
 			status, fingerprint, instance, instance, strings.Repeat("none of the last scrapes had an answer; ", 3))
 	}
-	body := `{"version":"4","groupKey":"{}:{alertname=\"TargetDown\"}","truncatedAlerts":0,"status":"firing","receiver":"gateway",` +
+	return []byte(`{"version":"4","groupKey":"{}:{alertname=\"TargetDown\"}","truncatedAlerts":0,"status":"firing","receiver":"gateway",` +
 		`"groupLabels":{"alertname":"TargetDown"},"commonLabels":{"alertname":"TargetDown","severity":"critical","job":"checkout"},` +
 		`"commonAnnotations":{},"externalURL":"https://alertmanager.example","alerts":[` +
-		alert("firing", "10.1.2.3:9090", "c0ffee0000000001") + "," + alert("resolved", "10.1.2.4:9090", "c0ffee0000000002") + `]}`
-	return fmt.Appendf(nil, "POST /webhooks/%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: Alertmanager/0.34.2\r\nContent-Type: application/json\r\n"+
-		"Content-Length: %d\r\n\r\n%s", path, addr, len(body), body)
+		alert("firing", "10.1.2.3:9090", "c0ffee0000000001") + "," + alert("resolved", "10.1.2.4:9090", "c0ffee0000000002") + `]}`)
 }
 
 // turn puts the way under load.
@@ -226,10 +241,10 @@ func (w *way) processorTime(b *testing.B) []time.Duration {
 func print(b *testing.B, ways []*way) {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\treq/s\tof in process\tp50 ms\tp99 ms\tidle p50 ms\tserver µs/req\tplugin µs/req\t")
+	fmt.Fprintln(table, "\treq/s\tratio\tp50 ms\tp99 ms\tidle p50 ms\tserver µs/req\tplugin µs/req\t")
 	for _, w := range ways {
 		name := w.path + ": " + w.name
-		base := ways[slices.IndexFunc(ways, func(o *way) bool { return o.name == inProcess && o.path == w.path })]
+		base := ways[slices.IndexFunc(ways, func(o *way) bool { return o.path == w.path && (o.name == inProcess || o.name == unary) })]
 		ratio := median(b, w.rounds, func(i int) float64 { return w.rounds[i].rate / base.rounds[i].rate })
 		column := func(of func(round) float64) float64 {
 			return median(b, w.rounds, func(i int) float64 { return of(w.rounds[i]) })
@@ -242,7 +257,7 @@ func print(b *testing.B, ways []*way) {
 			fmt.Fprintf(table, "%.1f", column(func(r round) float64 { return 1000 * ms(r.cpu[1]) }))
 		}
 		fmt.Fprintln(table, "\t")
-		if w.name == host+asShipped {
+		if w.name == host+asShipped || w.name == batch {
 			b.ReportMetric(ratio, w.path+"-ratio")
 		}
 	}
