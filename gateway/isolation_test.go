@@ -138,23 +138,6 @@ func (s *stack) misbehave(e evil) (stop func()) {
 	return func() { cancel(); work.Wait() }
 }
 
-// pidOf is the process of a plugin, 0 while there is none.
-func (s *stack) pidOf(name string) int {
-	var answer struct {
-		Plugins []struct {
-			Name string `json:"name"`
-			PID  int    `json:"pid"`
-		}
-	}
-	s.get("/v1/plugins", &answer)
-	for _, p := range answer.Plugins {
-		if p.Name == name {
-			return p.PID
-		}
-	}
-	return 0
-}
-
 // measure sends to the neighbour at a steady pace, and returns how long the
 // answers took from when they were due.
 func (s *stack) measure(d time.Duration) round {

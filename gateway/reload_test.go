@@ -22,7 +22,7 @@ func (s *stack) rewrite(text, says string) {
 	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		s.t.Fatal(err)
 	}
-	s.eventually("the log says: "+says, 5*time.Second, func() bool { return strings.Count(s.log(), says) > before })
+	s.eventually("the log says: "+says, 60*time.Second, func() bool { return strings.Count(s.log(), says) > before })
 }
 
 func (s *stack) log() string {

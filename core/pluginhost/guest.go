@@ -43,14 +43,14 @@ func (h *Host) await(ctx context.Context, s *supervisor, spec Spec) error {
 	return fmt.Errorf("%s doesn't start: %s", spec.Name, s.report().LastError)
 }
 
-// invite finds a guest, or starts it. Probes need no room: there is one for a
-// plugin at most.
+// invite finds a guest, or starts it. Probes and shadows need no room: there is
+// one of each for a plugin at most.
 func (h *Host) invite(spec Spec, probe bool) (*supervisor, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	guests := 0
 	for _, s := range h.plugins {
-		if s.guest && !s.probe {
+		if s.guest && !s.probe && !s.stays.Load() {
 			guests++
 		}
 	}

@@ -76,6 +76,7 @@ func (h *Host) add(spec Spec) error {
 		return fmt.Errorf("plugin %s is there twice", spec.Name)
 	}
 	h.plugins[spec.Name] = newSupervisor(h, spec)
+	h.readAlong(h.plugins[spec.Name], spec)
 	return nil
 }
 
@@ -93,6 +94,9 @@ func (h *Host) Run(ctx context.Context) error {
 	h.start = func(s *supervisor) { supervisors.Go(func() { s.run(ctx) }) }
 	for _, s := range h.plugins {
 		h.start(s)
+		if sh := s.shadow.Load(); sh != nil {
+			h.work(sh)
+		}
 	}
 	h.mu.Unlock()
 	<-ctx.Done()
@@ -105,12 +109,15 @@ func (h *Host) Run(ctx context.Context) error {
 }
 
 // Wait returns when each plugin's first start has come to something, good or
-// bad, or when ctx ends.
+// bad, or when ctx ends. Nobody waits for shadows.
 func (h *Host) Wait(ctx context.Context) error {
 	h.mu.RLock()
 	all := slices.Collect(maps.Values(h.plugins))
 	h.mu.RUnlock()
 	for _, s := range all {
+		if s.guest {
+			continue
+		}
 		select {
 		case <-s.isSettled:
 		case <-ctx.Done():
@@ -182,7 +189,8 @@ func (h *Host) Plugins() []Status {
 // Reload makes these the plugins that run. A process whose integrations alone
 // have changed is told so. Otherwise a plugin that has changed serves on until
 // its successor is ready; one whose successor doesn't start keeps serving as it
-// was. One that has gone ends after its calls.
+// was. One that has gone ends after its calls. A shadow that is still asked for
+// goes on with its report.
 func (h *Host) Reload(specs []Spec) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -196,26 +204,25 @@ func (h *Host) Reload(specs []Spec) error {
 		}
 		wanted[spec.Name] = spec
 	}
+	kept := h.keepShadows(wanted)
 	for name, s := range h.plugins {
-		if sh := s.shadow.Swap(nil); sh != nil {
-			close(sh.over)
-			h.log.Info("the plugin's shadow ends with the reload", "plugin", name)
-		}
-		if _, stays := wanted[name]; !stays {
+		if _, stays := wanted[name]; !stays && !kept[s] {
 			s.remove()
 			delete(h.plugins, name)
 		}
 	}
 	for name, spec := range wanted {
-		if s := h.plugins[name]; s != nil {
+		s := h.plugins[name]
+		if s != nil {
 			s.replace(spec)
-			continue
+		} else {
+			s = newSupervisor(h, spec)
+			h.plugins[name] = s
+			if h.start != nil {
+				h.start(s)
+			}
 		}
-		s := newSupervisor(h, spec)
-		h.plugins[name] = s
-		if h.start != nil {
-			h.start(s)
-		}
+		h.readAlong(s, spec)
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ const (
 // plugin's callers know nothing of it.
 type shadow struct {
 	guest  *supervisor
+	spec   *Spec // as configured; nil if somebody has ordered it
 	queue  chan observed
 	bytes  atomic.Int64 // of the bodies in the queue
 	over   chan struct{}
@@ -61,14 +62,14 @@ func answerOf(result sdk.Result, err error) (answered, bool) {
 // Shadow has another version of a plugin read everything that the plugin reads
 // from now on, beside it, and returns when that runs. What it says is compared
 // and comes to nothing. A shadow that is slow misses requests; one that fails
-// is counted. It ends with Unshadow, with another Shadow, and with Reload.
+// is counted. It ends with Unshadow, with another Shadow, and with Reload. A
+// shadow that the plugin's spec asks for gives way to it.
 func (h *Host) Shadow(ctx context.Context, plugin string, spec Spec) error {
 	s := h.find(plugin)
 	if s == nil || s.guest {
 		return errNoPlugin
 	}
-	spec.Limits.Nice = shadowNice
-	spec.Name = "shadow of " + plugin
+	spec = shadowOf(plugin, spec)
 	h.Unshadow(plugin)
 	if err := h.Guest(ctx, spec); err != nil {
 		return err
@@ -77,10 +78,68 @@ func (h *Host) Shadow(ctx context.Context, plugin string, spec Spec) error {
 	if guest == nil {
 		return fmt.Errorf("%s has gone again", spec.Name)
 	}
-	sh := &shadow{guest: guest, queue: make(chan observed, shadowQueue), over: make(chan struct{})}
-	sh.report.begin(spec.Version, s.now())
+	return h.follow(s, newShadow(guest, spec.Version, nil))
+}
+
+// shadowOf is a spec as one that reads along.
+func shadowOf(plugin string, spec Spec) Spec {
+	spec.Name, spec.Limits.Nice, spec.Shadow = "shadow of "+plugin, shadowNice, nil
+	return spec
+}
+
+func newShadow(guest *supervisor, version string, configured *Spec) *shadow {
+	sh := &shadow{guest: guest, spec: configured, queue: make(chan observed, shadowQueue), over: make(chan struct{})}
+	sh.report.begin(version, guest.now())
 	guest.stays.Store(true)
-	return h.follow(s, sh)
+	return sh
+}
+
+// readAlong begins the shadow that a plugin's spec asks for, unless it has one.
+// Whether that starts, and when, is nobody's concern but its own. Callers hold
+// h.mu, or nobody knows the host yet.
+func (h *Host) readAlong(s *supervisor, spec Spec) {
+	if spec.Shadow == nil || s.shadow.Load() != nil {
+		return
+	}
+	own := shadowOf(spec.Name, *spec.Shadow)
+	guest := newSupervisor(h, own)
+	guest.guest = true
+	h.plugins[own.Name] = guest
+	sh := newShadow(guest, own.Version, spec.Shadow)
+	s.shadow.Store(sh)
+	if h.start != nil {
+		h.start(guest)
+		h.work(sh)
+	}
+}
+
+// keepShadows ends the shadows that a reload doesn't ask for, and returns the
+// others'. Callers hold h.mu.
+func (h *Host) keepShadows(wanted map[string]Spec) map[*supervisor]bool {
+	kept := map[*supervisor]bool{}
+	for name, s := range h.plugins {
+		sh := s.shadow.Load()
+		if sh == nil {
+			continue
+		}
+		if next := wanted[name].Shadow; sh.spec != nil && next != nil && sh.spec.sameProcess(*next) {
+			kept[sh.guest] = true
+			sh.guest.replace(shadowOf(name, *next))
+			continue
+		}
+		if s.shadow.CompareAndSwap(sh, nil) {
+			close(sh.over)
+			h.log.Info("the plugin's shadow ends with the reload", "plugin", name)
+		}
+	}
+	return kept
+}
+
+// work has a shadow read until it is over.
+func (h *Host) work(sh *shadow) {
+	for range shadowWorkers {
+		h.shadows.Go(sh.work)
+	}
 }
 
 // follow begins a shadow's work.
@@ -93,9 +152,7 @@ func (h *Host) follow(s *supervisor, sh *shadow) error {
 	case !s.shadow.CompareAndSwap(nil, sh):
 		return errors.New("somebody else has begun another one meanwhile")
 	}
-	for range shadowWorkers {
-		h.shadows.Go(sh.work)
-	}
+	h.work(sh)
 	return nil
 }
 

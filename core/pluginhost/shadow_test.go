@@ -4,8 +4,10 @@ package pluginhost
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -158,4 +160,73 @@ func TestThereIsRoomForSoManyGuests(t *testing.T) {
 		}
 		cancel()
 	}
+}
+
+// TestConfiguredShadowLastsOverReloads: its report goes on as long as the same
+// version is asked for, and ends with it.
+func TestConfiguredShadowLastsOverReloads(t *testing.T) {
+	first := spec(t)
+	shadow := first
+	shadow.Version, shadow.Env = "2.0.0", map[string]string{"GORACE": "atexit_sleep_ms=0", "SAYS": "something else"}
+	first.Shadow = &shadow
+	h := run(t, first, nil)
+	pid := func() int {
+		if s := h.find("shadow of chaos"); s != nil {
+			return s.report().PID
+		}
+		return 0
+	}
+	eventually(t, "it runs", func() bool { return h.Ready("shadow of chaos") })
+	if _, err := call(t, h, "", ""); err != nil {
+		t.Fatal(err)
+	}
+	report(t, h, "it has read", func(r ShadowReport) bool { return r.Different == 1 })
+	before := pid()
+
+	again, next := first, shadow
+	again.Instances = map[string]json.RawMessage{"chaos/one": json.RawMessage(`{"a":2}`)}
+	next.Instances = again.Instances
+	again.Shadow = &next
+	if err := h.Reload([]Spec{again}); err != nil {
+		t.Fatal(err)
+	}
+	if r, _ := h.ShadowReport("chaos"); r.Compared != 1 || pid() != before {
+		t.Errorf("after a reload the report is %+v, process %d, was %d", r, pid(), before)
+	}
+	eventually(t, "both have the new settings", func() bool {
+		got, err := call(t, h, "", "")
+		seen, guestErr := h.Adapt(within(t, patience), "shadow of chaos", sdk.Request{ID: "r", Integration: "chaos/one"})
+		return err == nil && guestErr == nil && got.Events[0].Description == `{"a":2}` && seen.Events[0].Description == `{"a":2}`
+	})
+
+	again.Shadow = nil
+	if err := h.Reload([]Spec{again}); err != nil {
+		t.Fatal(err)
+	}
+	if _, still := h.ShadowReport("chaos"); still {
+		t.Error("it goes on though nobody asks for it")
+	}
+	eventually(t, "its process ends", func() bool { return len(childrenOf(t, os.Getpid())) == 1 })
+	if err := h.Reload([]Spec{first}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it begins anew", func() bool { return h.Ready("shadow of chaos") })
+}
+
+// TestConfiguredShadowThatDoesNotStartIsSeen: nobody waits for it, and its
+// plugin serves.
+func TestConfiguredShadowThatDoesNotStartIsSeen(t *testing.T) {
+	first := spec(t)
+	broken := first
+	broken.Env = map[string]string{"START": "fail"}
+	first.Shadow = &broken
+	h := run(t, first, nil)
+	if _, err := call(t, h, "", ""); err != nil {
+		t.Errorf("the caller gets %v", err)
+	}
+	eventually(t, "somebody sees why", func() bool {
+		list := h.Plugins()
+		return len(list) == 2 && list[1].Guest && strings.Contains(list[1].LastError, "no database here")
+	})
+	report(t, h, "what it missed is counted", func(r ShadowReport) bool { return r.Failed["down"] == 1 })
 }

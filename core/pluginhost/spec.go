@@ -29,15 +29,18 @@ type Spec struct {
 	Limits    Limits
 	Sandbox   sandbox.Mode // sandbox.BestEffort if empty
 	ReadPaths []string     // files and folders that it may read and execute all the same
+	// Shadow is another version that reads along as long as this one serves; nil
+	// if none does.
+	Shadow *Spec
 	// Held says that the process may stand still, as its author holds it in a
 	// debugger: nobody replaces it for being silent or large.
 	Held bool
 }
 
 // sameProcess reports whether a process of s can serve as one of other: only
-// the integrations' settings may differ.
+// the integrations' settings may differ, and who reads along.
 func (s Spec) sameProcess(other Spec) bool {
-	s.Instances, other.Instances = nil, nil
+	s.Instances, other.Instances, s.Shadow, other.Shadow = nil, nil, nil, nil
 	return reflect.DeepEqual(s, other)
 }
 

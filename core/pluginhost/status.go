@@ -35,6 +35,7 @@ type Status struct {
 	SHA256              string // of the file that runs, or ran last
 	State               State
 	Since               time.Time      // of the state
+	Guest               bool           // it isn't one that is configured to serve: a shadow, a probe, a version on trial
 	PID                 int            // 0: no process
 	Restarts            int            // since the host began
 	RestartsBy          map[string]int // the same by reason: ended, hung, memory, replaced

@@ -173,6 +173,7 @@ func (s *supervisor) report() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	status := s.status
+	status.Guest = s.guest
 	if s.output != nil {
 		status.OutputDropped = s.output.droppedBytes()
 	}

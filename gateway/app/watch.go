@@ -183,11 +183,11 @@ func givenUp(letters []core.DeadLetters) []sdk.Event {
 	return events
 }
 
-// broken tells of each plugin that doesn't start.
+// broken tells of each plugin that doesn't start, and that somebody needs.
 func (g *Gateway) broken() []sdk.Event {
 	var events []sdk.Event
 	for _, p := range g.plugins.Plugins() {
-		if p.State != "quarantined" {
+		if p.State != "quarantined" || p.Guest {
 			continue
 		}
 		events = append(events, sdk.Event{

@@ -140,6 +140,11 @@ func (l *loader) specs(c *config.Config) ([]pluginhost.Spec, error) {
 				spec.Instances[d.ID()] = s.Settings()
 			}
 		}
+		if p.Shadow != "" {
+			if spec.Shadow, err = l.shadow(p, c.PluginDirectory, spec.Instances); err != nil {
+				return nil, err
+			}
+		}
 		specs = append(specs, spec)
 	}
 	return specs, nil
@@ -162,6 +167,17 @@ func (l *loader) spec(p config.Plugin, directory string) (pluginhost.Spec, error
 		spec.Held, spec.Sandbox, spec.Limits.Timeout = true, sandbox.Off, heldTimeout
 	}
 	return spec, nil
+}
+
+// shadow finds and pins the version of a plugin that reads along.
+func (l *loader) shadow(p config.Plugin, directory string, instances map[string]json.RawMessage) (*pluginhost.Spec, error) {
+	p.Version, p.SHA256 = p.Shadow, ""
+	spec, err := l.spec(p, directory)
+	if err != nil {
+		return nil, fmt.Errorf("shadow: %w", err)
+	}
+	spec.Instances = instances
+	return &spec, nil
 }
 
 // heldTimeout is how long a call may wait for the person at the debugger.

@@ -122,6 +122,7 @@ type Plugin struct {
 	InFlight int           // calls at a time
 	Nice     int           // added to the process's niceness
 	Sandbox  string        // required, best-effort or off; best-effort by default
+	Shadow   string        // another version that reads along; empty: none
 	// ReadPaths are files and folders that a confined process may read and
 	// execute.
 	ReadPaths []string

@@ -12,6 +12,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"bellcrank.example/core"
+	"bellcrank.example/sdk"
 )
 
 func (l *loader) listener(b *block) {
@@ -160,6 +161,9 @@ func (l *loader) plugin(b *block) {
 	}
 	b.oneOf("sandbox", &p.Sandbox, "required", "best-effort", "off")
 	b.readPaths(&p.ReadPaths)
+	if b.text("shadow", &p.Shadow) {
+		l.shadow(b, p)
+	}
 	b.one("limits", func(b *block) {
 		b.size("memory", &p.Memory)
 		b.positive("timeout", &p.Timeout)
@@ -167,4 +171,21 @@ func (l *loader) plugin(b *block) {
 		b.niceness("nice", &p.Nice)
 	})
 	l.cfg.Plugins = append(l.cfg.Plugins, p)
+}
+
+// shadow checks that a version which shall read along is there, and another.
+func (l *loader) shadow(b *block, p Plugin) {
+	other := p
+	other.Version, other.SHA256 = p.Shadow, ""
+	serving, known := l.src.Describe(p)
+	info, pinned := l.src.Describe(other)
+	switch {
+	case !pinned:
+		l.errorf(b.where("shadow"), "Unknown version",
+			"No version %q of %s is pinned. If its executable is in place, run `bellcrank plugin lock`.", p.Shadow, p.Type)
+	case p.Version == p.Shadow, known && p.Version == "" && info.Version == serving.Version && info.Version != "":
+		l.errorf(b.where("shadow"), "Invalid shadow", "Version %s serves itself; name another one.", p.Shadow)
+	case info.Role == sdk.RoleDestination:
+		l.errorf(b.where("shadow"), "Invalid shadow", "Plugin %s is a destination: what it sent would be sent twice.", p.Name)
+	}
 }
