@@ -26,30 +26,41 @@ import (
 // BenchmarkRequest prints, side by side in one run, what a request costs
 // without us, with the decoding alone, and on the whole durable path; and what
 // the disk allows. The ratios count, not the figures: run it on your machine.
+// The processor time is that of all processes together, clients and receiver
+// too, and is the steadiest figure on a machine that does other things.
 //
 //	bare      a Fiber handler that answers a constant
 //	decode    the same, decoding an Alertmanager body of two alerts
 //	fsync     the same, appending the raw body to a file and group-committing
+//	store     the store alone: what the gateway commits, without door and adapter
 //	gateway   a real gateway process with its adapters, storing and delivering
 func BenchmarkRequest(b *testing.B) {
-	results := map[string]float64{}
 	for _, connections := range []int{1, 16, 64} {
+		rates := map[string]float64{}
 		for _, side := range []struct {
 			name  string
-			serve func(*testing.B) (url string, stop func())
-		}{{"bare", serveBare}, {"decode", serveDecoding}, {"fsync", serveAppending}, {"gateway", serveGateway}} {
-			name := fmt.Sprintf("%d connections/%s", connections, side.name)
-			b.Run(name, func(b *testing.B) {
-				url, stop := side.serve(b)
-				defer stop()
-				results[name] = load(b, url, connections)
+			start func(*testing.B) target
+		}{{"bare", serveBare}, {"decode", serveDecoding}, {"fsync", serveAppending}, {"store", startStore}, {"gateway", serveGateway}} {
+			b.Run(fmt.Sprintf("%d connections/%s", connections, side.name), func(b *testing.B) {
+				t := side.start(b)
+				defer t.stop()
+				rates[side.name] = load(b, t, connections)
 			})
 		}
-		prefix := fmt.Sprintf("%d connections/", connections)
 		// The log of a benchmark with parts is shown to nobody.
-		fmt.Printf("ratios at %d connections: gateway/fsync %.2f, gateway/decode %.2f, gateway/bare %.2f\n", connections,
-			results[prefix+"gateway"]/results[prefix+"fsync"], results[prefix+"gateway"]/results[prefix+"decode"], results[prefix+"gateway"]/results[prefix+"bare"])
+		fmt.Printf("ratios at %d connections:", connections)
+		for _, other := range []string{"store", "fsync", "decode", "bare"} {
+			fmt.Printf(" gateway/%s %.2f", other, rates["gateway"]/rates[other])
+		}
+		fmt.Println()
 	}
+}
+
+// target is what a benchmark sends requests to.
+type target struct {
+	sender func() (send func() (late bool, err error)) // one for each connection
+	pid    int                                         // the process that serves, with its children; 0: this one does
+	stop   func()
 }
 
 // BenchmarkFsync is the floor: 4 KiB appended and synced, one after the other.
@@ -86,36 +97,34 @@ func notification() []byte {
 		`"commonAnnotations":{},"externalURL":"http://alertmanager.example:9093","version":"4","groupKey":"{}:{alertname=\"HighLatency\"}","truncatedAlerts":0}`, alert(1), alert(2))
 }
 
-// load posts b.N requests over keep-alive connections, reports the latencies,
-// and returns requests per second.
-func load(b *testing.B, url string, connections int) float64 {
-	client := &fasthttp.Client{MaxConnsPerHost: connections, ReadTimeout: 30 * time.Second}
-	defer client.CloseIdleConnections()
+// load sends b.N requests, reports the latencies and what they cost, and
+// returns requests per second.
+func load(b *testing.B, t target, connections int) float64 {
 	took := make([][]time.Duration, connections)
-	var left, failed atomic.Int64
+	var left, late, failed atomic.Int64
 	left.Store(int64(b.N))
+	cpu := cpuTime(b, t.pid)
 	b.ResetTimer()
 	var clients sync.WaitGroup
 	for c := range connections {
 		clients.Go(func() {
-			request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-			defer fasthttp.ReleaseRequest(request)
-			defer fasthttp.ReleaseResponse(response)
-			request.SetRequestURI(url)
-			request.Header.SetMethod(http.MethodPost)
-			request.Header.SetContentType("application/json")
+			send := t.sender()
 			for left.Add(-1) >= 0 {
-				request.SetBodyRaw(notification())
 				began := time.Now()
-				if err := client.Do(request, response); err != nil || response.StatusCode() >= 300 {
+				isLate, err := send()
+				took[c] = append(took[c], time.Since(began))
+				if err != nil {
 					failed.Add(1)
 				}
-				took[c] = append(took[c], time.Since(began))
+				if isLate {
+					late.Add(1)
+				}
 			}
 		})
 	}
 	clients.Wait()
 	b.StopTimer()
+	cpu = cpuTime(b, t.pid) - cpu
 	if failed.Load() > 0 {
 		b.Errorf("%d of %d requests failed", failed.Load(), b.N)
 	}
@@ -125,7 +134,41 @@ func load(b *testing.B, url string, connections int) float64 {
 	b.ReportMetric(rate, "req/s")
 	b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "p50-ms")
 	b.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "p99-ms")
+	b.ReportMetric(float64(cpu.Microseconds())/float64(b.N), "cpu-µs/op")
+	b.ReportMetric(float64(late.Load())/float64(b.N), "202s/op")
 	return rate
+}
+
+// posting is a target that is sent notifications over keep-alive connections.
+func posting(url string, stop func()) target {
+	client := &fasthttp.Client{ReadTimeout: 30 * time.Second}
+	return target{
+		sender: func() func() (bool, error) {
+			return func() (bool, error) {
+				status, err := post(client, url)
+				if err == nil && status >= 300 {
+					err = fmt.Errorf("answer %d", status)
+				}
+				return status == http.StatusAccepted, err
+			}
+		},
+		stop: func() {
+			client.CloseIdleConnections()
+			stop()
+		},
+	}
+}
+
+func post(client *fasthttp.Client, url string) (status int, err error) {
+	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+	defer fasthttp.ReleaseRequest(request)
+	defer fasthttp.ReleaseResponse(response)
+	request.SetRequestURI(url)
+	request.Header.SetMethod(http.MethodPost)
+	request.Header.SetContentType("application/json")
+	request.SetBodyRaw(notification())
+	err = client.Do(request, response)
+	return response.StatusCode(), err
 }
 
 func serveHandler(b *testing.B, handler fiber.Handler) (url string, stop func()) {
@@ -147,12 +190,12 @@ func serveHandler(b *testing.B, handler fiber.Handler) (url string, stop func())
 
 const constantAnswer = `{"success":true,"incident":{"id":"INC-042","title":"Latency is high","severity":"Critical","status":"investigating"}}`
 
-func serveBare(b *testing.B) (string, func()) {
-	return serveHandler(b, func(c *fiber.Ctx) error { return c.SendString(constantAnswer) })
+func serveBare(b *testing.B) target {
+	return posting(serveHandler(b, func(c *fiber.Ctx) error { return c.SendString(constantAnswer) }))
 }
 
 // serveDecoding is an adapter in process, as plain as one can be.
-func serveDecoding(b *testing.B) (string, func()) {
+func serveDecoding(b *testing.B) target {
 	type body struct {
 		Alerts []struct {
 			Status      string            `json:"status"`
@@ -161,18 +204,18 @@ func serveDecoding(b *testing.B) (string, func()) {
 			StartsAt    time.Time         `json:"startsAt"`
 		} `json:"alerts"`
 	}
-	return serveHandler(b, func(c *fiber.Ctx) error {
+	return posting(serveHandler(b, func(c *fiber.Ctx) error {
 		var decoded body
 		if err := json.Unmarshal(c.Body(), &decoded); err != nil || len(decoded.Alerts) != 2 {
 			return fiber.ErrBadRequest
 		}
 		return c.SendString(constantAnswer)
-	})
+	}))
 }
 
 // serveAppending stores the raw body and nothing else: the least that a
 // durable answer costs.
-func serveAppending(b *testing.B) (string, func()) {
+func serveAppending(b *testing.B) target {
 	f, err := os.Create(filepath.Join(b.TempDir(), "bodies"))
 	if err != nil {
 		b.Fatal(err)
@@ -211,17 +254,17 @@ func serveAppending(b *testing.B) (string, func()) {
 		}
 		return c.SendString(constantAnswer)
 	})
-	return url, func() {
+	return posting(url, func() {
 		stop()
 		close(queue)
 		<-ended
 		f.Close()
-	}
+	})
 }
 
 // serveGateway runs the gateway that `make build` has made, with a receiver
 // that takes everything.
-func serveGateway(b *testing.B) (string, func()) {
+func serveGateway(b *testing.B) target {
 	binary, err := filepath.Abs("../../bin/bellcrank")
 	if err != nil {
 		b.Fatal(err)
@@ -246,13 +289,29 @@ func serveGateway(b *testing.B) (string, func()) {
 		b.Fatal(err)
 	}
 	waitReady(b, admin)
-	return "http://" + ingest + "/webhooks/benchmark-routing-key-0000", func() {
+	t := posting("http://"+ingest+"/webhooks/benchmark-routing-key-0000", func() {
 		cancel()
 		if err := cmd.Wait(); err != nil && ctx.Err() == nil {
 			b.Error(err)
 		}
 		stopReceiver()
+	})
+	t.pid = cmd.Process.Pid
+	waitAdapted(b, t)
+	return t
+}
+
+// waitAdapted waits until the adapter answers: until then requests are stored
+// for later, which is less work.
+func waitAdapted(b *testing.B, t target) {
+	send := t.sender()
+	for range 500 {
+		if late, err := send(); err == nil && !late {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
+	b.Fatal("the adapter doesn't answer after 10 seconds")
 }
 
 const benchConfig = `
