@@ -1,6 +1,6 @@
 # Every setting, with its default unless a line says otherwise. Check a change
 # with `bellcrank validate`, lay it out with `bellcrank fmt`, and apply it with
-# SIGHUP: a configuration with a mistake never replaces a good one.
+# `bellcrank reload` or SIGHUP: one with a mistake never replaces a good one.
 #
 # A configuration is this file, or a folder of such files. Durations are "30s",
 # "5m", "2h", "14d"; sizes "512KiB", "4MiB", "1GiB". Relative paths are relative

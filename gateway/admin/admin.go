@@ -101,6 +101,8 @@ type Config struct {
 	Dispatcher Dispatcher
 	Bulk       func(context.Context, core.Bulk) (core.Bulk, error) // begins a bulk operation
 	Metrics    *Metrics                                            // served at /metrics; not there if nil
+	// Reload reads the configuration again; reloads answer 404 if nil.
+	Reload func(context.Context) (Reloaded, error)
 	// Ready returns what else than the store keeps the gateway from being
 	// ready, such as a shutdown that has begun. Nothing if nil.
 	Ready func() error
@@ -160,6 +162,7 @@ func Register(r fiber.Router, cfg Config) {
 	}
 	v1 := r.Group("/v1", a.guard)
 	v1.Get("/status", a.status)
+	v1.Post("/reload", a.reload)
 	v1.Get("/integrations", a.integrations)
 	v1.Get("/integrations/:type/:name", a.integration)
 	v1.Get("/integrations/:type/:name/health", a.integrationHealth)

@@ -73,6 +73,7 @@ type Gateway struct {
 	ingest     *server.Server
 	admin      *server.Server
 	stopping   atomic.Bool
+	reloads    chan chan reloaded
 }
 
 // Bounds of a shutdown. After either, what hasn't ended gets one more second.
@@ -90,7 +91,7 @@ func Run(ctx context.Context, cfg Config, reload <-chan struct{}) (err error) {
 	if err != nil {
 		return err
 	}
-	g := &Gateway{cfg: cfg, log: slog.Default(), booted: loaded}
+	g := &Gateway{cfg: cfg, log: slog.Default(), booted: loaded, reloads: make(chan chan reloaded)}
 	if cfg.Logger != nil {
 		g.log = cfg.Logger(loaded.Telemetry)
 	}
@@ -213,7 +214,7 @@ func (g *Gateway) openListeners(c *config.Config, token core.Secret) {
 		Destinations: func() []*core.Destination { return g.current.Load().config.Destinations },
 		Dispatcher:   g.dispatcher, Bulk: g.bulks.Start,
 		Plugins: g.pluginList, Host: pluginOrders{g}, Replay: g.intake.Replay, Tester: tester{intake: g.intake, now: Now},
-		Shape: g.drift.Shape, Scheduler: g.scheduler, Routes: g.routing.now.Load, Ask: g.intake.Ask, Ready: g.ready, Metrics: metrics,
+		Shape: g.drift.Shape, Scheduler: g.scheduler, Routes: g.routing.now.Load, Ask: g.intake.Ask, Ready: g.ready, Reload: g.Reload, Metrics: metrics,
 		Now: Now, Logger: g.log.With("part", "admin"),
 	})
 }
@@ -284,6 +285,8 @@ func (g *Gateway) serve(ctx context.Context, failed <-chan struct{}, reload <-ch
 		select {
 		case <-reload:
 			g.reload()
+		case done := <-g.reloads:
+			done <- g.reload()
 		case <-failed:
 			return failTimeout
 		case <-ctx.Done():

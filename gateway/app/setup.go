@@ -47,49 +47,34 @@ func NewTree(c *config.Config, generation int64) (*route.Tree, error) {
 
 func (g *Gateway) keys() *keyring.Table { return g.current.Load().keys }
 
-// reload reads the configuration again. One that has a mistake changes
-// nothing. Listeners, storage and the like stay as they are until a restart.
-func (g *Gateway) reload() {
-	c, err := g.cfg.Load()
-	if err != nil {
-		g.log.Error("the new configuration has mistakes; the old one stays in force", "err", err)
-		return
-	}
-	if err := g.adopt(c); err != nil {
-		g.log.Error("the new configuration can't be used; the old one stays in force", "err", err)
-	}
-}
-
 // adopt swaps the configuration. Whatever can fail comes first. Plugins go
 // before keys, so that a new integration finds its plugin starting; a plugin
 // that isn't needed any more ends after its calls.
-func (g *Gateway) adopt(c *config.Config) error {
+func (g *Gateway) adopt(c *config.Config) (admin.Reloaded, error) {
 	specs, err := g.cfg.Specs(c)
 	if err != nil {
-		return err
+		return admin.Reloaded{}, err
 	}
 	s, err := g.newSetup(c)
 	if err != nil {
-		return err
+		return admin.Reloaded{}, err
 	}
 	if err := g.plugins.Reload(specs); err != nil {
-		return fmt.Errorf("plugins: %w", err)
+		return admin.Reloaded{}, fmt.Errorf("plugins: %w", err)
 	}
 	g.current.Store(s)
 	g.routing.configure(s.routes)
 	g.scheduler.Reload()
 	g.dispatcher.Reload(c.Destinations)
-	if changed := needsRestart(g.booted, c); len(changed) > 0 {
-		g.log.Warn("some changes wait for a restart", "of", changed)
-	}
-	g.log.Info("configuration reloaded", "generation", s.routes.Generation(),
-		"integrations", len(c.Integrations), "destinations", len(c.Destinations))
-	return nil
+	return admin.Reloaded{
+		Generation: s.routes.Generation(), Integrations: len(c.Integrations), Destinations: len(c.Destinations), Routes: len(c.Routes),
+		NeedsRestart: needsRestart(g.booted, c),
+	}, nil
 }
 
 // needsRestart names what differs and can't be changed while we run.
 func needsRestart(old, c *config.Config) []string {
-	var changed []string
+	changed := []string{}
 	for name, differs := range map[string]bool{
 		"listener ingest": !reflect.DeepEqual(old.Ingest, c.Ingest),
 		"listener admin":  !reflect.DeepEqual(old.Admin, c.Admin),

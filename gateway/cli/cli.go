@@ -136,7 +136,7 @@ func newRoot(s streams) *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON for machines")
 	root.AddCommand(
 		a.serveCommand(), a.devCommand(), a.validateCommand(), a.fmtCommand(),
-		a.statusCommand(), a.versionCommand(), a.keyCommand(), a.adaptCommand(),
+		a.statusCommand(), a.reloadCommand(), a.versionCommand(), a.keyCommand(), a.adaptCommand(),
 		a.integrationCommand(), a.incidentCommand(), a.inboxCommand(),
 		a.deliveryCommand(), a.destinationCommand(), a.pluginCommand(),
 		a.silenceCommand(), a.heartbeatCommand(), a.routeCommand(), a.planCommand(),

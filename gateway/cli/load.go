@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"bellcrank.example/core"
@@ -117,7 +118,11 @@ func (l *loader) check(out io.Writer) (c *config.Config, warnings int, err error
 }
 
 func (a *console) load(l *loader) (*config.Config, error) {
-	c, _, err := l.check(a.err)
+	var snippets strings.Builder
+	c, _, err := l.check(io.MultiWriter(a.err, &snippets))
+	if err != nil && snippets.Len() > 0 {
+		err = &config.Mistakes{Snippets: snippets.String()}
+	}
 	return c, err
 }
 
