@@ -80,7 +80,7 @@ func compare(b *testing.B, ways []*way) {
 		}
 	}
 	b.StopTimer()
-	print(b, ways)
+	show(b, ways)
 }
 
 // build makes the plugin as `make build` does.
@@ -237,15 +237,21 @@ func (w *way) processorTime(b *testing.B) []time.Duration {
 	return used
 }
 
-// print shows the ways side by side.
-func print(b *testing.B, ways []*way) {
+// show prints the ways side by side.
+func show(b *testing.B, ways []*way) {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "\treq/s\tratio\tp50 ms\tp99 ms\tidle p50 ms\tserver µs/req\tplugin µs/req\t")
 	for _, w := range ways {
 		name := w.path + ": " + w.name
-		base := ways[slices.IndexFunc(ways, func(o *way) bool { return o.path == w.path && (o.name == inProcess || o.name == unary) })]
-		ratio := median(b, w.rounds, func(i int) float64 { return w.rounds[i].rate / base.rounds[i].rate })
+		ratioTo := func(names ...string) float64 {
+			at := slices.IndexFunc(ways, func(o *way) bool { return o.path == w.path && slices.Contains(names, o.name) })
+			if at < 0 {
+				return 0
+			}
+			return median(b, w.rounds, func(i int) float64 { return w.rounds[i].rate / ways[at].rounds[i].rate })
+		}
+		ratio := ratioTo(inProcess, unary)
 		column := func(of func(round) float64) float64 {
 			return median(b, w.rounds, func(i int) float64 { return of(w.rounds[i]) })
 		}
@@ -259,6 +265,9 @@ func print(b *testing.B, ways []*way) {
 		fmt.Fprintln(table, "\t")
 		if w.name == host+asShipped || w.name == batch {
 			b.ReportMetric(ratio, w.path+"-ratio")
+		}
+		if same := ratioTo(inProcess + asShipped); same > 0 && w.name == host+asShipped {
+			b.ReportMetric(same, w.path+"-same-GC-ratio")
 		}
 	}
 	table.Flush()
