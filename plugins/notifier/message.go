@@ -62,8 +62,11 @@ func (m message) text() string {
 
 // remark says who made the change and what they said of it.
 func (m message) remark() string {
-	if m.Author == "" || m.Note == "" {
-		return cmp.Or(m.Note, m.Author)
+	switch {
+	case m.Author == "":
+		return m.Note
+	case m.Note == "":
+		return "by " + m.Author
 	}
 	return m.Author + ": " + m.Note
 }

@@ -34,7 +34,7 @@ type wire struct {
 
 	mu      sync.Mutex
 	secure  bool // requests are meant to go by https
-	open    []net.Conn
+	open    []io.Closer
 	answers []sdk.HTTPAnswer
 	asked   *sdk.HTTPRequest
 }
@@ -70,13 +70,15 @@ func (w *wire) dial(context.Context, string, string) (net.Conn, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.open = append(w.open, ours)
-	w.serving.Go(func() { w.serve(ours) })
+	w.serving.Go(func() {
+		w.serve(ours)
+		_ = ours.Close() // a pipe's end: it can't fail
+	})
 	return theirs, nil
 }
 
 // serve takes one request.
 func (w *wire) serve(c net.Conn) {
-	defer c.Close()
 	reader := bufio.NewReader(c)
 	secure := false
 	const handshake = 22 // a TLS record's type
