@@ -3,8 +3,11 @@
 // It needs nothing but Node.
 //
 //   RECEIVER_SECRET=whsec_... node receiver.mjs [PORT]
+//
+// For a sender that signs with ed25519 (whsk_...) the secret is whpk_ and base64
+// of its public key.
 
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, createPublicKey, timingSafeEqual, verify as verifySignature } from "node:crypto";
 import { createServer } from "node:http";
 
 const tolerance = 5 * 60; // seconds between the sender's clock and ours
@@ -20,17 +23,27 @@ export function verify(secret, headers, body, now = Date.now() / 1000) {
   if (!id || !at || !signatures) return "a header is missing";
   if (!/^\d{1,12}$/.test(at) || Math.abs(now - Number(at)) > tolerance) return "the timestamp is too old or too new";
 
-  const key = Buffer.from(secret.replace(/^whsec_/, ""), "base64");
-  const want = createHmac("sha256", key).update(`${id}.${at}.`).update(body).digest();
+  const [version, right] = scheme(secret, Buffer.concat([Buffer.from(`${id}.${at}.`), body]));
   // There is one signature for each secret of the sender's: one that is right
   // is enough, so that secrets can be rotated.
   for (const signature of signatures.split(" ")) {
-    const [version, encoded] = signature.split(",", 2);
-    if (version !== "v1" || !encoded) continue;
-    const got = Buffer.from(encoded, "base64");
-    if (got.length === want.length && timingSafeEqual(got, want)) return "";
+    const [its, encoded] = signature.split(",", 2);
+    if (its === version && encoded && right(Buffer.from(encoded, "base64"))) return "";
   }
   return "the signature is wrong";
+}
+
+// scheme returns which signatures a secret is for, and what tells whether one
+// is right.
+function scheme(secret, signed) {
+  if (secret.startsWith("whpk_")) {
+    const prefix = Buffer.from("302a300506032b6570032100", "hex"); // of every ed25519 key in this form
+    const der = Buffer.concat([prefix, Buffer.from(secret.slice(5), "base64")]);
+    const key = createPublicKey({ key: der, format: "der", type: "spki" });
+    return ["v1a", (got) => got.length === 64 && verifySignature(null, signed, key, got)];
+  }
+  const want = createHmac("sha256", Buffer.from(secret.replace(/^whsec_/, ""), "base64")).update(signed).digest();
+  return ["v1", (got) => got.length === want.length && timingSafeEqual(got, want)];
 }
 
 // read returns the body's bytes, or null if there are too many.

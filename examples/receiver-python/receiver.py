@@ -3,6 +3,9 @@ signature, recognises repeats by webhook-id and prints a line for each.
 It needs nothing but Python 3.9.
 
     RECEIVER_SECRET=whsec_... python3 receiver.py [PORT]
+
+For a sender that signs with ed25519 (whsk_...) the secret is whpk_ and base64
+of its public key.
 """
 
 import base64
@@ -14,6 +17,8 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import ed25519  # the file beside this one
 
 TOLERANCE = 5 * 60  # seconds between the sender's clock and ours
 MAX_BODY = 1 << 20  # bytes
@@ -30,16 +35,30 @@ def verify(secret, headers, body, now=None):
     now = time.time() if now is None else now
     if not (at.isascii() and at.isdigit()) or len(at) > 12 or abs(now - int(at)) > TOLERANCE:
         return "the timestamp is too old or too new"
-    key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = f"{message}.{at}.".encode() + body
-    want = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     # There is one signature for each secret of the sender's: one that is right
     # is enough, so that secrets can be rotated.
     for signature in signatures.split(" "):
         version, _, encoded = signature.partition(",")
-        if version == "v1" and hmac.compare_digest(encoded.encode(), want.encode()):
+        if version == "v1" and secret.startswith("whsec_") and right(secret, encoded, signed):
+            return ""
+        if version == "v1a" and secret.startswith("whpk_") and right_by_key(secret, encoded, signed):
             return ""
     return "the signature is wrong"
+
+
+def right(secret, encoded, signed):
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    want = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
+    return hmac.compare_digest(encoded.encode(), want)
+
+
+def right_by_key(secret, encoded, signed):
+    try:
+        got = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        return False
+    return ed25519.verify(base64.b64decode(secret.removeprefix("whpk_")), got, signed)
 
 
 class Receiver(BaseHTTPRequestHandler):

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,10 +31,15 @@ type change struct {
 	} `json:"data"`
 }
 
+// verifier tells whether a delivery is the sender's.
+type verifier interface {
+	Verify(body []byte, header http.Header) error
+}
+
 // receiver handles deliveries. Only verified ones count as seen.
 type receiver struct {
-	verifier *standardwebhooks.Webhook // nil: nothing is verified
-	fail     int                       // status of every answer if not zero
+	verifier verifier // nil: nothing is verified
+	fail     int      // status of every answer if not zero
 	out      io.Writer
 	lines    io.Writer // JSON lines; nil: none
 
@@ -46,11 +52,15 @@ func newReceiver(secret string, fail int, out io.Writer) (*receiver, error) {
 	if secret == "" {
 		return r, nil
 	}
-	verifier, err := standardwebhooks.NewWebhook(secret)
+	var err error
+	if encoded, ok := strings.CutPrefix(secret, "whpk_"); ok {
+		r.verifier, err = newKey(encoded)
+	} else {
+		r.verifier, err = standardwebhooks.NewWebhook(secret)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("secret: %w", err)
 	}
-	r.verifier = verifier
 	return r, nil
 }
 

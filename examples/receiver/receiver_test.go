@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"encoding/base64"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -100,5 +102,43 @@ func TestItServesUntilItIsStopped(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("run ended with %v, want nil", err)
+	}
+}
+
+func TestASignatureByKeyIsVerified(t *testing.T) {
+	private := ed25519.NewKeyFromSeed([]byte(strings.Repeat("k", ed25519.SeedSize)))
+	public := "whpk_" + base64.StdEncoding.EncodeToString(private.Public().(ed25519.PublicKey))
+	sign := func(id string, at time.Time) string {
+		signed := id + "." + strconv.FormatInt(at.Unix(), 10) + "." + body
+		return "v1a," + base64.StdEncoding.EncodeToString(ed25519.Sign(private, []byte(signed)))
+	}
+	now := time.Now()
+	tests := map[string]struct {
+		at        time.Time
+		signature string
+		status    int
+	}{
+		"right":               {now, sign("msg_1", now), 204},
+		"right among others":  {now, "v1,AAAA v1a,AAAA " + sign("msg_1", now), 204},
+		"of another delivery": {now, sign("msg_2", now), 401},
+		"long ago":            {now.Add(-time.Hour), sign("msg_1", now.Add(-time.Hour)), 401},
+		"none":                {now, "", 401},
+	}
+	r, err := newReceiver(public, 0, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range tests {
+		req := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+		req.Header.Set("webhook-id", "msg_1")
+		req.Header.Set("webhook-timestamp", strconv.FormatInt(tt.at.Unix(), 10))
+		req.Header.Set("webhook-signature", tt.signature)
+		w := httptest.NewRecorder()
+		if r.ServeHTTP(w, req); w.Code != tt.status {
+			t.Errorf("%s: answered %d, want %d", name, w.Code, tt.status)
+		}
+	}
+	if _, err := newReceiver("whpk_AAAA", 0, io.Discard); err == nil {
+		t.Error("a key that is too short is taken")
 	}
 }

@@ -5,6 +5,7 @@ package webhook
 import (
 	"bufio"
 	"context"
+	"crypto/ed25519"
 	"encoding/base64"
 	"net/http"
 	"os/exec"
@@ -26,12 +27,12 @@ type example struct {
 const receiverSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 // start runs a receiver, and stops it at the test's end.
-func start(t *testing.T, command ...string) *example {
+func start(t *testing.T, secret string, command ...string) *example {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, command[0], append(command[1:], "0")...)
 	cmd.Dir = "../../../examples"
-	cmd.Env = append(cmd.Environ(), "RECEIVER_SECRET="+receiverSecret)
+	cmd.Env = append(cmd.Environ(), "RECEIVER_SECRET="+secret)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +96,7 @@ func TestReceiversTakeWhatIsSentAndNothingElse(t *testing.T) {
 		"python": {"python3", "receiver-python/receiver.py"},
 	} {
 		t.Run(language, func(t *testing.T) {
-			e := start(t, command...)
+			e := start(t, receiverSecret, command...)
 			for _, tt := range tests {
 				m := message()
 				if tt.message != nil {
@@ -109,6 +110,53 @@ func TestReceiversTakeWhatIsSentAndNothingElse(t *testing.T) {
 				}
 				if tt.request != nil {
 					tt.request(request)
+				}
+				a := s.client.Do(request)
+				line := e.line(t)
+				if a.Status != tt.status || !strings.HasPrefix(line, strconv.Itoa(tt.status)) || !strings.Contains(line, tt.prints) {
+					t.Errorf("%s: answered %d, %v and printed %q; want %d and %q", tt.name, a.Status, a.Err, line, tt.status, tt.prints)
+				}
+			}
+		})
+	}
+}
+
+// TestReceiversTakeSignaturesByKey has a sender whose secret the receiver
+// doesn't know.
+func TestReceiversTakeSignaturesByKey(t *testing.T) {
+	seed, strange := []byte(strings.Repeat("k", ed25519.SeedSize)), []byte(strings.Repeat("s", ed25519.SeedSize))
+	secret := func(seed []byte) string { return "whsk_" + base64.StdEncoding.EncodeToString(seed) }
+	public := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
+	tests := []struct {
+		name    string
+		secrets []string
+		change  func(*http.Request)
+		status  int
+		prints  string
+	}{
+		{name: "signed", secrets: []string{secret(seed)}, status: 204, prints: "incident.created  INC-042"},
+		{name: "with others beside it", secrets: []string{receiverSecret, secret(strange), secret(seed)}, status: 204, prints: "  repeat"},
+		{name: "by a stranger", secrets: []string{secret(strange)}, status: 401, prints: "the signature is wrong"},
+		{name: "by a secret alone", secrets: []string{receiverSecret}, status: 401, prints: "the signature is wrong"},
+		{name: "under another id", secrets: []string{secret(seed)}, status: 401, prints: "the signature is wrong",
+			change: func(r *http.Request) { r.Header.Set("webhook-id", "msg_0000000000000") }},
+		{name: "no signature at all", secrets: []string{secret(seed)}, status: 401, prints: "the signature is wrong",
+			change: func(r *http.Request) { r.Header.Set("webhook-signature", "v1a,AAAA v1a,") }},
+	}
+	for language, command := range map[string][]string{
+		"node":   {"node", "receiver-node/receiver.mjs"},
+		"python": {"python3", "receiver-python/receiver.py"},
+	} {
+		t.Run(language, func(t *testing.T) {
+			e := start(t, "whpk_"+base64.StdEncoding.EncodeToString(public), command...)
+			for _, tt := range tests {
+				s := newSender(t, Settings{URL: e.url, SigningSecrets: tt.secrets})
+				request, err := s.request(t.Context(), message())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if tt.change != nil {
+					tt.change(request)
 				}
 				a := s.client.Do(request)
 				line := e.line(t)
