@@ -24,7 +24,8 @@ func (a *console) shadowCommand() *cobra.Command {
 		Long: "With VERSION, that version is started beside the one that serves, and reads whatever that one reads from\n" +
 			"then on. What it says comes to nothing; it is compared field by field. It stands behind everybody else:\n" +
 			"when it is too slow it misses requests, and what it does wrong is counted. It ends with -off and with the\n" +
-			"next reload. Without VERSION, says what it has found so far; exits with 3 if there are differences.",
+			"next reload, which goes by the plugin's block: name the version there as shadow to keep it.\n" +
+			"Without VERSION, says what it has found so far; exits with 3 if there are differences.",
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
