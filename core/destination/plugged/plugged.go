@@ -245,8 +245,10 @@ func incident(m core.Message) sdk.Incident {
 
 // fit leaves out of an incident that is far too large what it is large by.
 func fit(in sdk.Incident) sdk.Incident {
-	if encoded, err := json.Marshal(in); err == nil && len(encoded) <= maxIncident {
-		return in
+	if texts(in) <= maxIncident {
+		if encoded, err := json.Marshal(in); err == nil && len(encoded) <= maxIncident {
+			return in
+		}
 	}
 	const (
 		members = 256
@@ -271,4 +273,20 @@ func fit(in sdk.Incident) sdk.Incident {
 	}
 	in.AffectedServices, in.Labels, in.Links = affected, labels, links
 	return in
+}
+
+// texts counts the bytes of an incident's texts: what is too large by them
+// needn't be encoded to know it.
+func texts(in sdk.Incident) int {
+	n := len(in.Title) + len(in.Description) + len(in.Service) + len(in.DedupKey) + len(in.SourceURL)
+	for _, s := range in.AffectedServices {
+		n += len(s)
+	}
+	for name, value := range in.Labels {
+		n += len(name) + len(value)
+	}
+	for _, l := range in.Links {
+		n += len(l.Name) + len(l.URL)
+	}
+	return n
 }
