@@ -59,6 +59,6 @@ func (d *devPorts) close() {
 // inherit makes a descriptor of a listener for a child process, and closes it
 // here.
 func inherit(listener *net.TCPListener) (*os.File, error) {
-	defer listener.Close()
+	defer func() { _ = listener.Close() }() // the descriptor lives on, or there is none
 	return listener.File()
 }

@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"context"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -16,11 +17,12 @@ const (
 // FreeAddress returns an address of this machine that nobody listens on, for a
 // process that is told where to listen.
 func FreeAddress(t interface{ Fatal(args ...any) }) string {
+	var lc net.ListenConfig
 	var err error
 	for range 100 {
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(firstPort+rand.IntN(ports)))
 		var l net.Listener
-		if l, err = net.Listen("tcp", address); err == nil {
+		if l, err = lc.Listen(context.Background(), "tcp", address); err == nil {
 			if err = l.Close(); err == nil {
 				return address
 			}

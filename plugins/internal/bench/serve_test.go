@@ -219,7 +219,7 @@ func openHost(ctx context.Context, plugin string) (call, int, func(), error) {
 		<-ended
 		os.RemoveAll(run)
 	}
-	if err := h.Wait(ctx); err == nil && !h.Ready("alertmanager") {
+	if err = h.Wait(ctx); err == nil && !h.Ready("alertmanager") {
 		err = errors.New(h.Plugins()[0].LastError)
 	}
 	if err != nil {
