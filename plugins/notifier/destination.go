@@ -126,13 +126,13 @@ func (m message) context(ctx context.Context) context.Context {
 // key is the incident's, the same for every change of it.
 func (m message) key() string { return "bellcrank-" + m.Incident.UID }
 
-// duration reads a setting that is a time.
-func duration(name, text string, least, most time.Duration) (time.Duration, error) {
+// checkTime reports what keeps a setting from being a time.
+func checkTime(name, text string, least, most time.Duration) error {
 	d, err := model.ParseDuration(text)
 	if err != nil || time.Duration(d) < least || time.Duration(d) > most {
-		return 0, fmt.Errorf("%s must be a time such as \"1h\", from %v to %v", name, least, most)
+		return fmt.Errorf("%s must be a time such as \"1h\", from %v to %v", name, least, most)
 	}
-	return time.Duration(d), nil
+	return nil
 }
 
 // logger is for what notifiers say. It is little, and the gateway tells all

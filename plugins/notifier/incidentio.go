@@ -25,7 +25,7 @@ func incidentio() destination {
 }
 
 func (s incidentioSettings) check() error {
-	return cmp.Or(checkURL("url", s.URL), filled("token", s.Token))
+	return cmp.Or(checkURL(s.URL), filled("token", s.Token))
 }
 
 func (s incidentioSettings) notifier(m message, w *wire) (notify.Notifier, error) {

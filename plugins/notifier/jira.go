@@ -45,7 +45,7 @@ func jira() destination {
 
 func (s jiraSettings) check() error {
 	if err := cmp.Or(
-		checkURL("url", s.URL), filled("token", s.Token, "project", s.Project, "issue_type", s.IssueType), words(s.Priorities).check("priorities"),
+		checkURL(s.URL), filled("token", s.Token, "project", s.Project, "issue_type", s.IssueType), words(s.Priorities).check("priorities"),
 	); err != nil {
 		return err
 	}
@@ -59,8 +59,7 @@ func (s jiraSettings) check() error {
 			return fmt.Errorf("fields: %s must not have {{ in it", name)
 		}
 	}
-	_, err := duration("reopen_duration", s.ReopenDuration, time.Minute, 365*24*time.Hour)
-	return err
+	return checkTime("reopen_duration", s.ReopenDuration, time.Minute, 365*24*time.Hour)
 }
 
 func (s jiraSettings) notifier(m message, w *wire) (notify.Notifier, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -224,9 +225,9 @@ func (w words) of(severity sdk.Severity, otherwise string) string {
 }
 
 // checkURL reports what keeps a URL from being asked. It doesn't repeat it.
-func checkURL(name, raw string) error {
+func checkURL(raw string) error {
 	if sdk.AbsoluteURL(raw) == "" {
-		return fmt.Errorf("%s must be an absolute http or https URL without a user", name)
+		return errors.New("url must be an absolute http or https URL without a user")
 	}
 	return nil
 }

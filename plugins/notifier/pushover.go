@@ -36,16 +36,15 @@ func pushover() destination {
 
 func (s pushoverSettings) check() error {
 	if err := cmp.Or(
-		filled("token", s.Token, "user_key", s.UserKey), checkURL("url", s.URL),
+		filled("token", s.Token, "user_key", s.UserKey), checkURL(s.URL),
 		words(s.Priorities).check("priorities", "-2", "-1", "0", "1", "2"),
 	); err != nil {
 		return err
 	}
-	if _, err := duration("retry", s.Retry, 30*time.Second, 3*time.Hour); err != nil {
+	if err := checkTime("retry", s.Retry, 30*time.Second, 3*time.Hour); err != nil {
 		return err
 	}
-	_, err := duration("expire", s.Expire, 30*time.Second, 3*time.Hour)
-	return err
+	return checkTime("expire", s.Expire, 30*time.Second, 3*time.Hour)
 }
 
 func (s pushoverSettings) notifier(m message, w *wire) (notify.Notifier, error) {

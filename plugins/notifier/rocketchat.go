@@ -30,7 +30,7 @@ func rocketchat() destination {
 }
 
 func (s rocketchatSettings) check() error {
-	return cmp.Or(checkURL("url", s.URL), filled("user_id", s.UserID, "token", s.Token, "channel", s.Channel))
+	return cmp.Or(checkURL(s.URL), filled("user_id", s.UserID, "token", s.Token, "channel", s.Channel))
 }
 
 // rocketchatMarkup is what Rocket.Chat gives a meaning to.

@@ -47,7 +47,7 @@ func (s victoropsSettings) check() error {
 		return errors.New("routing_key must not have a slash in it")
 	}
 	return cmp.Or(
-		filled("api_key", s.APIKey, "routing_key", s.RoutingKey), checkURL("url", s.URL),
+		filled("api_key", s.APIKey, "routing_key", s.RoutingKey), checkURL(s.URL),
 		words(s.MessageTypes).check("message_types", "CRITICAL", "WARNING", "INFO"),
 	)
 }

@@ -28,7 +28,7 @@ func webex() destination {
 }
 
 func (s webexSettings) check() error {
-	return cmp.Or(filled("token", s.Token, "room_id", s.RoomID), checkURL("url", s.URL))
+	return cmp.Or(filled("token", s.Token, "room_id", s.RoomID), checkURL(s.URL))
 }
 
 func (s webexSettings) notifier(m message, w *wire) (notify.Notifier, error) {

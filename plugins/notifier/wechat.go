@@ -40,7 +40,7 @@ func (s wechatSettings) check() error {
 	if s.ToUser == "" && s.ToParty == "" && s.ToTag == "" {
 		return errors.New("to_user, to_party or to_tag must say who is told")
 	}
-	return cmp.Or(filled("corp_id", s.CorpID, "api_secret", s.APISecret, "agent_id", s.AgentID), checkURL("url", s.URL))
+	return cmp.Or(filled("corp_id", s.CorpID, "api_secret", s.APISecret, "agent_id", s.AgentID), checkURL(s.URL))
 }
 
 // maxWechat is the longest text in bytes.

@@ -97,6 +97,7 @@ func (w *wire) serve(c net.Conn) {
 	}
 	if answer := w.exchange(request, body, secure); answer != nil {
 		_ = answer.Write(c) // an answer that doesn't arrive is an error of the notifier's
+		_ = answer.Body.Close()
 	}
 }
 
@@ -145,7 +146,7 @@ func requestOf(r *http.Request, body []byte, secure bool) *sdk.HTTPRequest {
 func (w *wire) hangUp() *sdk.HTTPRequest {
 	w.mu.Lock()
 	for _, c := range w.open {
-		c.Close()
+		_ = c.Close() // a pipe's end: it can't fail
 	}
 	w.mu.Unlock()
 	w.serving.Wait()
