@@ -97,7 +97,7 @@ func goModule(p *Plugin) (map[string]file, error) {
 		goModulePath(p), root.Go.Version, requires(sdkModules, versions, " // indirect"), modfile.AutoQuote(sdkAt))
 	files := map[string]file{
 		"go.mod": {content: []byte(own)},
-		"go.sum": {content: sums(bellcrank.GoSum, sdkModules)},
+		"go.sum": {content: sums(bellcrank.GoSum, sdkModules, versions)},
 	}
 	if p.SDK != "" {
 		return files, nil
@@ -129,12 +129,14 @@ func requires(modules []string, versions map[string]string, comment string) stri
 	return out.String()
 }
 
-// sums are the lines of go.sum about some modules.
-func sums(all []byte, modules []string) []byte {
+// sums are the lines of go.sum about some modules at the versions that are
+// required. Those about others are for who resolves anew.
+func sums(all []byte, modules []string, versions map[string]string) []byte {
 	var out []byte
 	for line := range strings.Lines(string(all)) {
-		path, _, _ := strings.Cut(line, " ")
-		if slices.Contains(modules, path) {
+		path, rest, _ := strings.Cut(line, " ")
+		version, _, _ := strings.Cut(strings.Replace(rest, "/go.mod", "", 1), " ")
+		if slices.Contains(modules, path) && version == versions[path] {
 			out = append(out, line...)
 		}
 	}
