@@ -91,7 +91,11 @@ func (b *batcher) answer(m *adapterv1.AdaptRequest, how string) *adapterv1.Adapt
 }
 
 func (b *batcher) AdaptBatch(_ context.Context, m *adapterv1.AdaptBatchRequest) (*adapterv1.AdaptBatchResponse, error) {
-	b.largest.Store(max(b.largest.Load(), int64(len(m.GetRequests()))))
+	for size := int64(len(m.GetRequests())); ; {
+		if largest := b.largest.Load(); largest >= size || b.largest.CompareAndSwap(largest, size) {
+			break
+		}
+	}
 	answer := &adapterv1.AdaptBatchResponse{}
 	for _, r := range m.GetRequests() {
 		if b.manner == "refuses" && string(r.GetBody()) == "poison" {

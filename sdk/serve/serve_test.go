@@ -58,7 +58,11 @@ func (*obedient) Describe() sdk.Info {
 }
 
 func (o *obedient) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
-	o.most.Store(max(o.most.Load(), o.active.Add(1)))
+	for active := o.active.Add(1); ; {
+		if most := o.most.Load(); most >= active || o.most.CompareAndSwap(most, active) {
+			break
+		}
+	}
 	defer o.active.Add(-1)
 	do, argument, _ := strings.Cut(string(r.Body[:min(len(r.Body), 64)]), " ")
 	switch do {
