@@ -41,7 +41,9 @@ type Config struct {
 	// nil if no plugin brings a destination along.
 	Port    *plugged.Port
 	Version string
-	Started func(ingest, admin string) // is told when both listeners accept; may be nil
+	// Started is told when both listeners accept and each plugin has started or
+	// failed to, or after ten seconds; may be nil.
+	Started func(ingest, admin string)
 	// Listen opens both listeners, as net.ListenConfig does; that does it if nil.
 	Listen func(ctx context.Context, network, address string) (net.Listener, error)
 	// Outside is how the certificates of vendors and the URLs that confirm
@@ -82,6 +84,9 @@ const (
 	// failTimeout is for a shutdown because a part has failed: what can't be
 	// stored can't be finished either, and whoever starts us again is waiting.
 	failTimeout = time.Second
+	// startTimeout is how long plugins are waited for before somebody is told
+	// that all is well.
+	startTimeout = 10 * time.Second
 )
 
 // Run builds a gateway and runs it until ctx ends or a part fails. reload is
@@ -267,6 +272,9 @@ func (g *Gateway) run(ctx context.Context, c *config.Config, reload <-chan struc
 	parts.start("watch", watch.Run)
 	g.log.Info("serving", "ingest", ingest.Addr().String(), "admin", admin.Addr().String(), "version", g.cfg.Version)
 	if g.cfg.Started != nil {
+		starting, enough := context.WithTimeout(ctx, startTimeout)
+		_ = g.plugins.Wait(starting) // requests are taken whatever becomes of it
+		enough()
 		g.cfg.Started(ingest.Addr().String(), admin.Addr().String())
 	}
 	limit := g.serve(ctx, parts.failed(), reload)
