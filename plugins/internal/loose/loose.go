@@ -63,7 +63,7 @@ func unquote(raw []byte) (s string, plain bool) {
 // Strings reads a JSON object of strings that stand for themselves, as labels
 // mostly are; false for every other text, which may still be one.
 func Strings(raw []byte) (map[string]string, bool) {
-	rest := bytes.TrimSpace(raw)
+	rest := bytes.Trim(raw, white)
 	if len(rest) < 2 || rest[0] != '{' {
 		return nil, false
 	}
