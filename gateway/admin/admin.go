@@ -72,8 +72,8 @@ type Tester interface {
 type Dispatcher interface {
 	Enable(ctx context.Context, destination string) error
 	Disable(ctx context.Context, destination string) error
-	// Request returns what an attempt at the delivery would send, secrets and
-	// all.
+	// Rehearse returns the request that an attempt at the delivery would make,
+	// secrets and all, and how it would go.
 	Rehearse(ctx context.Context, d core.Delivery) (*core.Rehearsal, error)
 	// Try sends an incident that isn't stored, once, and records nothing.
 	Try(ctx context.Context, destination string, in *core.Incident) (core.Attempt, error)
