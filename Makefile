@@ -16,7 +16,7 @@ FUZZTIME ?= 30s
 # Everything but the race detector builds without cgo.
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test race test-tutorial test-lifecycle test-alertmanager test-node test-python test-kill test-receivers test-root isolation bench bench-languages fuzz lint check generate clean
+.PHONY: help build run test race test-tutorial test-lifecycle test-alertmanager test-node test-python test-kill test-receivers test-root test-cgroup isolation bench bench-languages fuzz lint check generate clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ test-root: ## run the sandbox's tests as an ordinary user (needs root, to become
 		mkdir "$$dir/tmp"; chown 65534:65534 "$$dir/tmp"; cd "$$dir"; \
 		setpriv --reuid 65534 --regid 65534 --clear-groups env TMPDIR="$$dir/tmp" \
 			./pluginhost.test -test.run 'Confined|Level|Sandbox|ReadPaths|Leak|Shim'
+
+test-cgroup: ## run the tests of limits by cgroup in a kernel of their own (needs Debian's user-mode-linux)
+	.ci/cgroup
 
 isolation: ## print how long a plugin's senders wait beside plugins that misbehave
 	$(GO) test -count=1 -timeout 60m -tags isolation -run "^TestIsolationFigures" ./gateway -v

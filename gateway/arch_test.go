@@ -71,9 +71,11 @@ var rooms = map[string][]string{
 	"core/drift":           {"core", "sdk"},
 	"core/schedule":        {"core", "sdk"},
 	"core/fetch":           {"core", "core/keyring", "core/destination/transport"},
-	"core/pluginhost":      {"core", "core/pluginhost/sandbox", "sdk", "sdk/client", "go-plugin", "grpc", "hclog"},
+	"core/pluginhost":      {"core", "core/pluginhost/sandbox", "core/pluginhost/cgroup", "sdk", "sdk/client", "go-plugin", "grpc", "hclog"},
 
-	"core/pluginhost/sandbox": {},
+	"core/pluginhost/cgroup":            {},
+	"core/pluginhost/cgroup/cgrouptest": {},
+	"core/pluginhost/sandbox":           {},
 
 	"core/pluginhost/*":    {"sdk", "sdk/serve", "go-plugin", "grpc"}, // plugins that its tests build
 	"core/destination":     {"core", "sdk", "core/destination/*"},
@@ -100,7 +102,7 @@ var rooms = map[string][]string{
 
 // forTests are the rooms that every room's tests may import.
 var forTests = []string{
-	"sdk/sdktest", "sdk/serve", "core/store/storetest", "core/keyring/snstest", "core/destination/destinationtest",
+	"sdk/sdktest", "sdk/serve", "core/store/storetest", "core/keyring/snstest", "core/pluginhost/cgroup/cgrouptest", "core/destination/destinationtest",
 	"gateway/gatewaytest",
 }
 

@@ -9,7 +9,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -88,8 +90,39 @@ func (chaos) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 		event.Labels = reach(r.Body)
 	case "leak":
 		return sdk.Result{}, leak()
+	case "daemon":
+		pid, err := daemon()
+		if err != nil {
+			return sdk.Result{}, err
+		}
+		event.Description = strconv.Itoa(pid)
+	case "bomb":
+		event.Description = bomb().Error()
+	case "spin":
+		for n := 0; ; n++ {
+			if n < 0 {
+				return sdk.Result{}, nil
+			}
+		}
 	case "malformed":
 		return sdk.Result{}, &sdk.Failure{Code: sdk.Malformed, Message: "no"}
 	}
 	return sdk.Result{Events: []sdk.Event{event}}, nil
+}
+
+// daemon starts a process that leaves the plugin's process group and holds its
+// output open.
+func daemon() (pid int, err error) {
+	return syscall.ForkExec("/bin/sleep", []string{"sleep", "3600"}, &syscall.ProcAttr{
+		Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true},
+	})
+}
+
+// bomb starts processes until the kernel says no.
+func bomb() error {
+	for {
+		if _, err := daemon(); err != nil {
+			return err
+		}
+	}
 }

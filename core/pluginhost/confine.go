@@ -1,6 +1,7 @@
 package pluginhost
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -31,17 +32,16 @@ func (s Spec) policy(program Program) sandbox.Policy {
 	if program.Folder != "" {
 		read = append(read, program.Folder)
 	}
-	p := sandbox.Policy{
-		Mode: s.Sandbox, Read: read, Unset: []string{client.ShimEnv}, Nice: s.Limits.Nice, OpenFiles: openFiles, FileSize: fileSize,
+	return sandbox.Policy{
+		Mode: s.Sandbox, Read: read, Unset: []string{client.ShimEnv}, Nice: s.nice(), OpenFiles: openFiles, FileSize: fileSize,
 		// The kernel refuses more than twice what the watch allows: a leak may
 		// be quicker than the watch.
 		Data: uint64(max(2*s.memory(), leastData)),
 	}
-	if p.Nice == 0 {
-		p.Nice = defaultNice
-	}
-	return p
 }
+
+// nice is what is added to a process's niceness.
+func (s Spec) nice() int { return cmp.Or(s.Limits.Nice, defaultNice) }
 
 // memory is how many resident bytes end a process.
 func (s Spec) memory() int64 {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"bellcrank.example/core"
+	"bellcrank.example/core/pluginhost/cgroup"
 	"bellcrank.example/sdk"
 )
 
@@ -30,10 +31,13 @@ type Config struct {
 	// Shim is the command line of a program that runs sandbox.Main, without
 	// that one's arguments: ours, as a rule. Without it plugins are only
 	// watched, not confined.
-	Shim   []string
-	Timing Timing
-	Now    func() time.Time // time.Now if nil
-	Logger *slog.Logger     // slog.Default if nil
+	Shim []string
+	// Cgroups is where the kernel holds processes to their limits; nil if nobody
+	// has given us any. Its owner closes it after Run.
+	Cgroups *cgroup.Tree
+	Timing  Timing
+	Now     func() time.Time // time.Now if nil
+	Logger  *slog.Logger     // slog.Default if nil
 }
 
 // Host runs plugins.

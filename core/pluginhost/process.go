@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"bellcrank.example/core/pluginhost/cgroup"
 	"bellcrank.example/sdk/client"
 )
 
@@ -21,6 +22,7 @@ type process struct {
 	sha256  string
 	// sandbox is the level in force.
 	sandbox string
+	group   *cgroup.Group // nil: it has none
 
 	mu      sync.Mutex
 	refused map[string]error // why the plugin doesn't take an integration's settings
@@ -89,6 +91,9 @@ var errMemory = errors.New("it takes too much memory")
 func (p *process) trouble() error {
 	if p.client.Hangs() {
 		return errors.New("a call has no answer after twice its time")
+	}
+	if p.group.Bounds(cgroup.Memory) {
+		return nil // the kernel is quicker
 	}
 	limit := p.spec.memory()
 	if resident := residentBytes(p.client.PID()); resident > limit {

@@ -48,7 +48,7 @@ func (s *supervisor) start(ctx context.Context, spec Spec, report func(State, er
 	}
 	if err != nil {
 		p.client.Kill()
-		return nil, err
+		return nil, withCause(err, p.group, spec)
 	}
 	return p, nil
 }
@@ -76,12 +76,12 @@ func (s *supervisor) launch(ctx context.Context, spec Spec, v *verified, output 
 	if runsByDescriptor {
 		cfg.File = v.file
 	}
-	c, level, err := s.startConfined(ctx, spec, v.program, cfg)
+	c, group, level, err := s.startHeld(ctx, spec, v.program, cfg)
 	if err != nil {
 		return nil, err
 	}
 	p := newProcess(spec, c)
-	p.sandbox = level
+	p.sandbox, p.group = level, group
 	return p, nil
 }
 

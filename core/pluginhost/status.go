@@ -48,13 +48,13 @@ type Status struct {
 	Sandbox             string         // level in force
 	Memory              int64          // resident bytes, 0 where the system doesn't tell
 	MemoryLimit         int64          // past which the process is replaced
-	MemoryBy            string         // what holds it to that: watch, or nothing where the system doesn't tell
+	MemoryBy            string         // what holds it to that: cgroup, watch, or nothing where the system doesn't tell
 	Calls               Calls
 }
 
 // Crash is an end that nobody asked for.
 type Crash struct {
 	At     time.Time
-	Exit   string   // such as "signal: killed"
+	Exit   string   // such as "signal: killed", and whether it was for its memory
 	Output []string // the last lines that it wrote
 }

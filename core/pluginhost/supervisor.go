@@ -68,7 +68,7 @@ func newSupervisor(h *Host, spec Spec) *supervisor {
 	s.info.Store(spec.Info)
 	s.spec = spec
 	s.adopt(spec)
-	s.status.State, s.status.Since, s.status.RestartsBy = Disabled, s.now(), map[string]int{}
+	s.status.State, s.status.Since, s.status.RestartsBy, s.status.MemoryBy = Disabled, s.now(), map[string]int{}, "watch"
 	return s
 }
 
@@ -179,8 +179,8 @@ func (s *supervisor) report() Status {
 	}
 	status.RestartsBy = maps.Clone(status.RestartsBy)
 	status.Memory, status.Calls = residentBytes(status.PID), s.figures.calls()
-	status.MemoryLimit, status.MemoryBy = s.spec.memory(), "watch"
-	if status.PID != 0 && status.Memory == 0 {
+	status.MemoryLimit = s.spec.memory()
+	if status.PID != 0 && status.Memory == 0 && status.MemoryBy != "cgroup" {
 		status.MemoryBy = "nothing"
 	}
 	status.InFlight, status.Waiting = s.admission.Load().len()

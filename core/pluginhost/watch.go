@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"bellcrank.example/core/pluginhost/cgroup"
 )
 
 // serve lets requests in.
@@ -18,7 +20,10 @@ func (s *supervisor) serve(p *process) {
 	s.adopt(p.spec)
 	s.mu.Lock()
 	s.output, s.status.SHA256, s.status.PID, s.status.FailedStarts = p.output, p.sha256, p.client.PID(), 0
-	s.status.Sandbox = p.sandbox
+	s.status.Sandbox, s.status.MemoryBy = p.sandbox, "watch"
+	if p.group.Bounds(cgroup.Memory) {
+		s.status.MemoryBy = "cgroup"
+	}
 	s.mu.Unlock()
 	s.live.Store(p)
 	s.set(Ready, nil)
@@ -144,9 +149,14 @@ func (s *supervisor) endOf(ctx context.Context, p *process, hung error) {
 		exit := p.client.Exit()
 		lines := p.output.lastWords()
 		s.log.Error("the plugin ended", "exit", exit.Text)
-		s.count("ended", fmt.Errorf("the process ended: %s", exit.Text))
+		reason := "ended"
+		if p.group.OutOfMemory() {
+			reason = "memory"
+		}
+		why := withCause(errors.New(exit.Text), p.group, p.spec)
+		s.count(reason, fmt.Errorf("the process ended: %w", why))
 		s.mu.Lock()
-		s.status.LastCrash = &Crash{At: s.now(), Exit: exit.Text, Output: lines}
+		s.status.LastCrash = &Crash{At: s.now(), Exit: why.Error(), Output: lines}
 		s.mu.Unlock()
 	}
 }

@@ -75,6 +75,12 @@ type Config struct {
 	// ShimReport, if not nil, is handed to the shim as descriptor 5; the caller
 	// closes it after Start. It needs File.
 	ShimReport *os.File
+	// Cgroup, if not nil, is the opened folder of a cgroup of version 2 in which
+	// the process starts. Linux only; it stays open until Start has returned.
+	Cgroup *os.File
+	// Ended, if not nil, is called when the process has ended and its group was
+	// killed, before anybody is told: it takes away what has left the group.
+	Ended func()
 	// Args follow the executable's name.
 	Args []string
 	// Env is the whole environment, "NAME=value"; nothing is inherited.

@@ -112,6 +112,9 @@ func (p *process) run() {
 	p.started <- nil
 	waitFor(p.command)
 	p.reap()
+	if p.cfg.Ended != nil {
+		p.cfg.Ended()
+	}
 	// A descendant that left the group may hold the pipes open for ever.
 	limit := time.AfterFunc(lastWords, pipes.closeOutput)
 	reading.Wait()
@@ -185,7 +188,7 @@ func (p *process) spawn() (*pipes, error) {
 		c.Args = append(append(slices.Clone(shim), c.Path), c.Args...)
 		c.Path = shim[0]
 	}
-	setAttributes(c)
+	setAttributes(c, p.cfg.Cgroup)
 	if err := c.Start(); err != nil {
 		return nil, closeAll(files, err)
 	}
