@@ -78,12 +78,11 @@ func BenchmarkAdapt(b *testing.B) {
 	c := start(b, nil)
 	unary := func(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 		deadline, _ := ctx.Deadline()
-		m := wire.FromRequest(r, 0, deadline)
-		response, err := c.unary(ctx, m)
+		response, err := c.unary(ctx, wire.FromRequest(r, 0, deadline))
 		if err != nil {
 			return sdk.Result{}, err
 		}
-		return read(m, response)
+		return read(r.ID, wire.ToAnswer(response))
 	}
 	ways := []struct {
 		name  string

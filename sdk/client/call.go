@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,12 +29,12 @@ func (c *Client) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 		return sdk.Result{}, err
 	}
 	deadline, _ := ctx.Deadline()
-	m := wire.FromRequest(r, generation, deadline)
-	response, err := c.send(ctx, m)
+	r.ID = strings.ToValidUTF8(r.ID, "\uFFFD") // as it travels
+	answer, err := c.send(ctx, &request{r, generation, deadline})
 	if err != nil {
 		return sdk.Result{}, err
 	}
-	result, err := read(m, response)
+	result, err := read(r.ID, answer)
 	if f, ok := errors.AsType[*sdk.Failure](err); ok && f.Code == sdk.Internal && !deadline.IsZero() && !c.cfg.Now().Before(deadline) {
 		// An adapter that minds its deadline fails by it a moment before we
 		// give up, or after: the two mean the same.
@@ -44,23 +45,35 @@ func (c *Client) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 
 var errGone = errors.New("the process has ended")
 
+// request is a request with what belongs to its call.
+type request struct {
+	sdk.Request
+
+	generation uint64
+	deadline   time.Time
+}
+
 // send chooses the way: that of this plugin, or a call of its own for what is
 // large.
-func (c *Client) send(ctx context.Context, m *adapterv1.AdaptRequest) (*adapterv1.AdaptResponse, error) {
-	l := c.currentLane()
-	switch {
-	case len(m.GetBody()) > wire.MaxExchangeBody:
-		return c.unary(ctx, m)
-	case c.batches != nil:
-		return c.batch(ctx, m)
-	case l == nil:
-		return c.unary(ctx, m)
+func (c *Client) send(ctx context.Context, r *request) (wire.Answer, error) {
+	ask := c.unary
+	if l := c.currentLane(); len(r.Body) <= wire.MaxExchangeBody {
+		switch {
+		case c.batches != nil:
+			ask = c.batch
+		case l != nil:
+			answer, err := c.exchange(ctx, l, r)
+			if err != nil || !answer.Oversize {
+				return answer, err
+			}
+			ask = c.large
+		}
 	}
-	response, err := c.exchange(ctx, l, m)
-	if err == nil && response.GetFailure().GetOversize() {
-		return c.large(ctx, m)
+	response, err := ask(ctx, wire.FromRequest(r.Request, r.generation, r.deadline))
+	if err != nil {
+		return wire.Answer{}, err
 	}
-	return response, err
+	return wire.ToAnswer(response), nil
 }
 
 // unary asks by a call of its own. An answer may be as large as the stream's;
@@ -118,24 +131,23 @@ func (c *Client) adapt(ctx context.Context, m *adapterv1.AdaptRequest, most int)
 	return c.adapter.Adapt(ctx, m, grpc.MaxCallRecvMsgSize(most), grpc.MaxCallSendMsgSize(wire.MaxRequest))
 }
 
-// read takes an answer apart.
-func read(m *adapterv1.AdaptRequest, response *adapterv1.AdaptResponse) (sdk.Result, error) {
-	if response.GetId() != m.GetId() {
-		return sdk.Result{}, &Error{Kind: Broken, Err: fmt.Errorf("the answer is for request %.100q, not %q", response.GetId(), m.GetId())}
+// read looks whether an answer is one to the request.
+func read(id string, answer wire.Answer) (sdk.Result, error) {
+	switch {
+	case answer.ID != id:
+		return sdk.Result{}, &Error{Kind: Broken, Err: fmt.Errorf("the answer is for request %.100q, not %q", answer.ID, id)}
+	case answer.Failure != nil:
+		return sdk.Result{}, answer.Failure
+	case answer.Result == nil:
+		return sdk.Result{}, &Error{Kind: Broken, Err: fmt.Errorf("the answer to %s is neither result nor failure", id)}
 	}
-	switch outcome := response.GetOutcome().(type) {
-	case *adapterv1.AdaptResponse_Result:
-		return wire.ToResult(outcome.Result), nil
-	case *adapterv1.AdaptResponse_Failure:
-		return sdk.Result{}, wire.ToFailure(outcome.Failure)
-	}
-	return sdk.Result{}, &Error{Kind: Broken, Err: fmt.Errorf("the answer to %s is neither result nor failure", m.GetId())}
+	return *answer.Result, nil
 }
 
 // call is one call that the process hasn't answered.
 type call struct {
 	number  uint64
-	answer  chan *adapterv1.AdaptResponse // room for one
+	answer  chan wire.Message // room for one
 	stuckAt time.Time
 }
 
@@ -159,7 +171,7 @@ func (c *calls) begin(ctx context.Context) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last++
-	begun := &call{number: c.last, answer: make(chan *adapterv1.AdaptResponse, 1), stuckAt: now.Add(patience)}
+	begun := &call{number: c.last, answer: make(chan wire.Message, 1), stuckAt: now.Add(patience)}
 	c.open[begun.number] = begun
 	return begun
 }

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"bellcrank.example/sdk/internal/wire/adapterv1"
+	"bellcrank.example/sdk/internal/wire"
 )
 
 // laneQueue is how many requests wait for the stream's writer.
@@ -17,9 +17,9 @@ const laneQueue = 64
 // lane is one Exchange stream: calls go out in the order in which they come,
 // answers come back in any.
 type lane struct {
-	stream grpc.BidiStreamingClient[adapterv1.AdaptRequest, adapterv1.AdaptResponse]
+	stream grpc.ClientStream
 	cancel context.CancelFunc
-	out    chan *adapterv1.AdaptRequest
+	out    chan wire.Encoded
 	done   chan struct{} // closed when the stream has ended, for the reason err
 	err    *Error
 }
@@ -27,12 +27,12 @@ type lane struct {
 // openLane opens a stream in place of the one before.
 func (c *Client) openLane() error {
 	ctx, cancel := context.WithCancel(c.runs)
-	stream, err := c.adapter.Exchange(ctx)
+	stream, err := c.adapter.Exchange(ctx, grpc.ForceCodecV2(wire.Codec()))
 	if err != nil {
 		cancel()
 		return fmt.Errorf("exchange: %w", err)
 	}
-	l := &lane{stream: stream, cancel: cancel, out: make(chan *adapterv1.AdaptRequest, laneQueue), done: make(chan struct{})}
+	l := &lane{stream: stream, cancel: cancel, out: make(chan wire.Encoded, laneQueue), done: make(chan struct{})}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lane = l
@@ -61,36 +61,43 @@ func (c *Client) currentLane() *lane {
 }
 
 // exchange sends one request and waits for its answer.
-func (c *Client) exchange(ctx context.Context, l *lane, m *adapterv1.AdaptRequest) (*adapterv1.AdaptResponse, error) {
+func (c *Client) exchange(ctx context.Context, l *lane, r *request) (wire.Answer, error) {
 	call := c.calls.begin(ctx)
-	m.Call = call.number
 	select {
-	case l.out <- m:
+	case l.out <- wire.EncodeCall(call.number, &r.Request, r.generation, r.deadline):
 	case <-l.done:
 		c.calls.end(call.number)
-		return nil, l.err
+		return wire.Answer{}, l.err
 	case <-ctx.Done():
 		c.calls.end(call.number)
-		return nil, &Error{Kind: Timeout, Err: ctx.Err()}
+		return wire.Answer{}, &Error{Kind: Timeout, Err: ctx.Err()}
 	}
 	select {
-	case response := <-call.answer:
-		return response, nil
+	case message := <-call.answer:
+		return readAnswer(message)
 	case <-l.done:
 		return c.last(call, l)
 	case <-ctx.Done():
-		return nil, &Error{Kind: Timeout, Err: ctx.Err()} // the call stays open until it is answered
+		return wire.Answer{}, &Error{Kind: Timeout, Err: ctx.Err()} // the call stays open until it is answered
 	}
 }
 
+func readAnswer(message wire.Message) (wire.Answer, error) {
+	answer, err := message.Read()
+	if err != nil {
+		return wire.Answer{}, &Error{Kind: Broken, Err: fmt.Errorf("read the answer: %w", err)}
+	}
+	return answer, nil
+}
+
 // last returns the answer that came just before the stream ended, if it did.
-func (c *Client) last(call *call, l *lane) (*adapterv1.AdaptResponse, error) {
+func (c *Client) last(call *call, l *lane) (wire.Answer, error) {
 	c.calls.end(call.number)
 	select {
-	case response := <-call.answer:
-		return response, nil
+	case message := <-call.answer:
+		return readAnswer(message)
 	default:
-		return nil, l.err
+		return wire.Answer{}, l.err
 	}
 }
 
@@ -99,7 +106,7 @@ func (l *lane) write() {
 	for {
 		select {
 		case m := <-l.out:
-			if l.stream.Send(m) != nil {
+			if l.stream.SendMsg(m) != nil {
 				return
 			}
 		case <-l.done:
@@ -114,14 +121,14 @@ func (l *lane) write() {
 func (c *Client) readLane(l *lane) {
 	answered := 0
 	for {
-		response, err := l.stream.Recv()
-		if err != nil {
+		var message wire.Message
+		if err := l.stream.RecvMsg(&message); err != nil {
 			c.endLane(l, err, answered > 0)
 			return
 		}
 		answered++
-		if call := c.calls.end(response.GetCall()); call != nil {
-			call.answer <- response
+		if call := c.calls.end(message.Call); call != nil {
+			call.answer <- message
 		}
 	}
 }

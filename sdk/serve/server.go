@@ -11,7 +11,6 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -57,6 +56,7 @@ func (s *server) grpcServer(options []grpc.ServerOption) *grpc.Server {
 	g := grpc.NewServer(append(options,
 		grpc.MaxRecvMsgSize(wire.MaxRequest),
 		grpc.MaxSendMsgSize(wire.MaxAnswer),
+		grpc.ForceServerCodecV2(wire.Codec()),
 		grpc.UnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 			s.restoreOutput()
 			return next(ctx, request)
@@ -118,8 +118,12 @@ func (s *server) Release(_ context.Context, m *adapterv1.ReleaseRequest) (*adapt
 // end, unlike this one's, can be told from an answer.
 func (s *server) Adapt(ctx context.Context, m *adapterv1.AdaptRequest) (*adapterv1.AdaptResponse, error) {
 	answers := make(chan *adapterv1.AdaptResponse, 1)
-	go s.answer(ctx, m, func(answer *adapterv1.AdaptResponse) { answers <- answer })
-	return fit(<-answers, wire.MaxAnswer, false), nil
+	go answer(ctx, s, wire.ToCall(m), wire.FromAnswer, func(answer *adapterv1.AdaptResponse) { answers <- answer })
+	answer := <-answers
+	if size := proto.Size(answer); size > wire.MaxAnswer {
+		return wire.FromAnswer(tooLarge(m.GetCall(), m.GetId(), size, wire.MaxAnswer)), nil
+	}
+	return answer, nil
 }
 
 // Exchange answers requests as they come, in any order, so that a slow one
@@ -127,11 +131,12 @@ func (s *server) Adapt(ctx context.Context, m *adapterv1.AdaptRequest) (*adapter
 // worked on.
 func (s *server) Exchange(stream grpc.BidiStreamingServer[adapterv1.AdaptRequest, adapterv1.AdaptResponse]) error {
 	s.restoreOutput()
-	e := exchange{server: s, stream: stream, requests: make(chan *adapterv1.AdaptRequest)}
+	e := exchange{server: s, stream: stream, requests: make(chan *wire.Call)}
 	defer e.workers.Wait()
 	defer close(e.requests)
 	for idle := s.info.Concurrency; ; {
-		m, err := stream.Recv()
+		m := new(wire.Call)
+		err := stream.RecvMsg(m)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -155,8 +160,8 @@ func (s *server) Exchange(stream grpc.BidiStreamingServer[adapterv1.AdaptRequest
 // own for each request would spend a seventh of the time on growing its stack.
 type exchange struct {
 	server   *server
-	stream   grpc.BidiStreamingServer[adapterv1.AdaptRequest, adapterv1.AdaptResponse]
-	requests chan *adapterv1.AdaptRequest
+	stream   grpc.ServerStream
+	requests chan *wire.Call
 	workers  sync.WaitGroup
 	sending  sync.Mutex
 }
@@ -170,82 +175,74 @@ func (e *exchange) work() {
 			e.workers.Go(e.work)
 		}
 	}()
-	for m := range e.requests {
-		e.server.answer(e.stream.Context(), m, e.send)
+	for c := range e.requests {
+		answer(e.stream.Context(), e.server, c, wire.EncodeAnswer, func(answer wire.Encoded) { e.send(c, answer) })
 	}
 	over = true
 }
 
-func (e *exchange) send(answer *adapterv1.AdaptResponse) {
-	answer = fit(answer, wire.MaxExchangeAnswer, true)
+func (e *exchange) send(c *wire.Call, answer wire.Encoded) {
+	if size := answer.Len(); size > wire.MaxExchangeAnswer {
+		large := tooLarge(c.Number, c.Request.ID, size, wire.MaxExchangeAnswer)
+		large.Oversize = true // it may be asked for again by Adapt
+		answer = wire.EncodeAnswer(large)
+	}
 	e.sending.Lock()
 	defer e.sending.Unlock()
-	// An error here is the stream's end, which Recv reports too.
-	_ = e.stream.Send(answer)
+	// An error here is the stream's end, which RecvMsg reports too.
+	_ = e.stream.SendMsg(answer)
 }
 
-// fit replaces an answer that has more than limit bytes: on a stream its error
-// would end the calls of everybody else. What is too large for the stream may
-// be asked for again by Adapt.
-func fit(m *adapterv1.AdaptResponse, limit int, again bool) *adapterv1.AdaptResponse {
-	size := proto.Size(m)
-	if size <= limit {
-		return m
-	}
-	return failed(m, &adapterv1.Failure{
-		Code: adapterv1.FailureCode_FAILURE_CODE_TOO_LARGE, Oversize: again,
-		Message: fmt.Sprintf("the answer has %d bytes, %d are the most", size, limit),
-	})
+// tooLarge takes the place of an answer that has more than limit bytes: on a
+// stream its error would end the calls of everybody else.
+func tooLarge(call uint64, id string, size, limit int) wire.Answer {
+	return wire.Answer{Call: call, ID: id, Failure: &sdk.Failure{
+		Code: sdk.TooLarge, Message: fmt.Sprintf("the answer has %d bytes, %d are the most", size, limit),
+	}}
 }
 
-// failed makes the answer to a call a failure.
-func failed(m *adapterv1.AdaptResponse, f *adapterv1.Failure) *adapterv1.AdaptResponse {
-	return &adapterv1.AdaptResponse{
-		Call: m.GetCall(), Id: m.GetId(), Outcome: &adapterv1.AdaptResponse_Failure{Failure: f},
-	}
-}
-
-// answer calls the adapter and delivers what it says. A panic, or the end of
-// the goroutine, costs this request alone; its stack goes to the log.
-func (s *server) answer(ctx context.Context, m *adapterv1.AdaptRequest, deliver func(*adapterv1.AdaptResponse)) {
+// answer calls the adapter and delivers what it says, once that is encoded. A
+// panic, or the end of the goroutine, costs this request alone; its stack goes
+// to the log.
+func answer[M any](ctx context.Context, s *server, c *wire.Call, encode func(wire.Answer) M, deliver func(M)) {
 	s.inFlight.Add(1)
 	defer s.inFlight.Add(-1)
-	if nanos := m.GetDeadlineUnixNano(); nanos != 0 {
+	if !c.Deadline.IsZero() {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, time.Unix(0, nanos))
+		ctx, cancel = context.WithDeadline(ctx, c.Deadline)
 		defer cancel()
 	}
-	answer := &adapterv1.AdaptResponse{Call: m.GetCall(), Id: m.GetId()}
+	answer := wire.Answer{Call: c.Number, ID: c.Request.ID}
+	var message M
 	err := errors.New("the adapter ended its goroutine")
 	defer func() {
 		if cause := recover(); cause != nil {
-			fmt.Fprintf(s.stderr, "panic in request %s: %v\n%s", m.GetId(), cause, debug.Stack())
+			fmt.Fprintf(s.stderr, "panic in request %s: %v\n%s", c.Request.ID, cause, debug.Stack())
 			err = fmt.Errorf("the adapter panicked: %v", cause)
 		}
 		if err != nil {
-			answer = failed(answer, wire.FromFailure(failureOf(err)))
+			answer.Result, answer.Failure = nil, failureOf(err)
+			message = encode(answer)
 		}
-		deliver(answer)
+		deliver(message)
 	}()
-	var result *adapterv1.Result
-	if result, err = s.adapt(ctx, m); err == nil {
-		answer.Outcome = &adapterv1.AdaptResponse_Result{Result: result}
+	result, failure := s.adapt(ctx, c)
+	if failure == nil {
+		answer.Result = &result
+		message = encode(answer) // what an adapter's own types do as they are encoded is its doing, too
 	}
+	err = failure
 }
 
-func (s *server) adapt(ctx context.Context, m *adapterv1.AdaptRequest) (*adapterv1.Result, error) {
-	request, err := wire.ToRequest(m)
-	if err != nil {
-		return nil, err
+func (s *server) adapt(ctx context.Context, c *wire.Call) (sdk.Result, error) {
+	if c.Err != nil {
+		return sdk.Result{}, c.Err
 	}
+	request := c.Request
 	s.mu.RLock()
 	request.Settings = s.settings[request.Integration]
 	s.mu.RUnlock()
-	result, err := s.adapter.Adapt(sdk.WithLog(ctx, s.log, request), request)
-	if err != nil {
-		return nil, err
-	}
-	return wire.FromResult(result), nil
+	return s.adapter.Adapt(sdk.WithLog(ctx, s.log, request), request)
 }
 
 // maxCause bounds the text of an adapter's own errors, in bytes.

@@ -1,14 +1,12 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode/utf8"
 )
 
@@ -22,8 +20,8 @@ const maxNesting = 10_000
 
 // readMetadata reads one JSON object. Numbers stay as they are written. An
 // empty text and null are no map.
-func readMetadata(text []byte) (map[string]any, error) {
-	r := reader{text: string(text)}
+func readMetadata(text string) (map[string]any, error) {
+	r := reader{text: text}
 	if empty, err := r.empty(); empty {
 		return nil, err
 	}
@@ -36,8 +34,8 @@ func readMetadata(text []byte) (map[string]any, error) {
 
 // readLabels reads one JSON object of strings. A null is an empty string, as
 // in encoding/json.
-func readLabels(text []byte) (map[string]string, error) {
-	r := reader{text: string(text)}
+func readLabels(text string) (map[string]string, error) {
+	r := reader{text: text}
 	if empty, err := r.empty(); empty {
 		return nil, err
 	}
@@ -281,36 +279,12 @@ func (r *reader) digits() bool {
 // that contains itself.
 const maxQuick = 64
 
-// writeMetadata returns a value as JSON, the same bytes for equal values.
-func writeMetadata(value any) ([]byte, error) {
-	return written(func(to []byte) ([]byte, error) { return writeNested(to, value, 0) })
-}
+// appendMetadata appends a value as JSON, the same bytes for equal values.
+func appendMetadata(to []byte, value any) ([]byte, error) { return writeNested(to, value, 0) }
 
-// writeLabels returns labels as JSON, the same bytes for equal labels.
-func writeLabels(labels map[string]string) ([]byte, error) {
-	return written(func(to []byte) ([]byte, error) { return writeObject(to, labels, writeString) })
-}
-
-// scratch holds buffers to write in: what is written is copied once its length
-// is known.
-var scratch = sync.Pool{New: func() any { return new([]byte) }}
-
-// maxScratch is how large a buffer may be that is kept, in bytes.
-const maxScratch = 64 << 10
-
-func written(write func(to []byte) ([]byte, error)) ([]byte, error) {
-	buffer := scratch.Get().(*[]byte)
-	text, err := write((*buffer)[:0])
-	if err != nil {
-		return nil, err
-	}
-	if cap(text) <= maxScratch {
-		defer func() {
-			*buffer = text
-			scratch.Put(buffer)
-		}()
-	}
-	return bytes.Clone(text), nil
+// appendLabels appends labels as JSON, the same bytes for equal labels.
+func appendLabels(to []byte, labels map[string]string) ([]byte, error) {
+	return writeObject(to, labels, writeString)
 }
 
 func writeNested(to []byte, value any, depth int) ([]byte, error) {

@@ -54,18 +54,18 @@ func FuzzJSON(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		labels, err := readLabels(text)
+		labels, err := readLabels(string(text))
 		if compare(t, text, labels, err) && labels != nil {
-			written, err := writeLabels(labels)
-			again, readErr := readLabels(written)
+			written, err := appendLabels(nil, labels)
+			again, readErr := readLabels(string(written))
 			if diff := cmp.Diff(labels, again); diff != "" || err != nil || readErr != nil {
 				t.Errorf("labels %q written as %q: %v, %v\n%s", text, written, err, readErr, diff)
 			}
 		}
-		metadata, err := readMetadata(text)
+		metadata, err := readMetadata(string(text))
 		if compare(t, text, metadata, err) && metadata != nil {
-			written, err := writeMetadata(metadata)
-			again, readErr := readMetadata(written)
+			written, err := appendMetadata(nil, metadata)
+			again, readErr := readMetadata(string(written))
 			if diff := cmp.Diff(metadata, again); diff != "" || err != nil || readErr != nil {
 				t.Errorf("metadata %q written as %q: %v, %v\n%s", text, written, err, readErr, diff)
 			}
@@ -75,7 +75,7 @@ func FuzzJSON(f *testing.F) {
 
 func TestDeepNestingIsRefused(t *testing.T) {
 	deep := append(append([]byte(`{"a":`), bytes.Repeat([]byte("["), 20_000)...), bytes.Repeat([]byte("]"), 20_000)...)
-	if _, err := readMetadata(append(deep, '}')); err == nil {
+	if _, err := readMetadata(string(append(deep, '}'))); err == nil {
 		t.Error("20,000 levels are read, want an error")
 	}
 }
@@ -85,7 +85,7 @@ func TestAnyGoValueCanBeWritten(t *testing.T) {
 		"int": 1, "float": 0.1, "struct": struct{ A int }{1}, "strings": []string{"a"}, "nil list": []any(nil),
 		"nil map": map[string]any(nil), "number": json.Number("1.50"), "labels": map[string]string{"b": "<", "a": "\x00"},
 	}
-	got, err := writeMetadata(value)
+	got, err := appendMetadata(nil, value)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestAnyGoValueCanBeWritten(t *testing.T) {
 	if json.Unmarshal(got, &a) != nil || json.Unmarshal(want, &b) != nil || !cmp.Equal(a, b) {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if _, err := writeMetadata(map[string]any{"f": func() {}}); err == nil {
+	if _, err := appendMetadata(nil, map[string]any{"f": func() {}}); err == nil {
 		t.Error("a function was written, want an error")
 	}
 }
@@ -105,7 +105,7 @@ func TestAnyGoValueCanBeWritten(t *testing.T) {
 func TestAValueThatContainsItselfIsRefused(t *testing.T) {
 	object := map[string]any{}
 	object["self"] = []any{object}
-	if _, err := writeMetadata(object); err == nil {
+	if _, err := appendMetadata(nil, object); err == nil {
 		t.Error("it was written, want an error")
 	}
 }

@@ -1,10 +1,7 @@
 package wire
 
 import (
-	"fmt"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"slices"
 	"time"
 
@@ -42,31 +39,33 @@ func FromRequest(r sdk.Request, generation uint64, deadline time.Time) *adapterv
 // ToRequest reads a request message. An error means that the gateway broke
 // the contract. The body is the message's own.
 func ToRequest(m *adapterv1.AdaptRequest) (sdk.Request, error) {
-	query, err := url.ParseQuery(m.GetQuery())
-	if err != nil {
-		return sdk.Request{}, fmt.Errorf("read query: %w", err)
-	}
 	r := sdk.Request{
 		ID:          m.GetId(),
 		Method:      m.GetMethod(),
 		Path:        string(m.GetPath()),
-		Query:       query,
 		Header:      make(http.Header, len(m.GetHeaders())),
 		Body:        m.GetBody(),
 		ReceivedAt:  fromNanos(m.GetReceivedAtUnixNano()),
 		Integration: m.GetInstance(),
 		Attempt:     int(m.GetAttempt()),
 	}
-	if source := m.GetSource(); source != "" {
-		if r.Source, err = netip.ParseAddr(source); err != nil {
-			return sdk.Request{}, fmt.Errorf("read source: %w", err)
-		}
+	if err := parse(&r, m.GetQuery(), m.GetSource()); err != nil {
+		return sdk.Request{}, err
 	}
 	for _, h := range m.GetHeaders() {
 		name := http.CanonicalHeaderKey(h.GetName())
 		r.Header[name] = append(r.Header[name], string(h.GetValue()))
 	}
 	return r, nil
+}
+
+// ToCall reads a request message for its answer.
+func ToCall(m *adapterv1.AdaptRequest) *Call {
+	c := &Call{Number: m.GetCall(), Deadline: fromNanos(m.GetDeadlineUnixNano())}
+	if c.Request, c.Err = ToRequest(m); c.Err != nil {
+		c.Request.ID = m.GetId()
+	}
+	return c
 }
 
 // HasCapability reports whether a plugin named a capability in its description.

@@ -69,12 +69,12 @@ func fromEvent(e *sdk.Event) (*adapterv1.Event, error) {
 	}
 	var err error
 	if len(e.Labels) > 0 {
-		if m.LabelsJson, err = writeLabels(e.Labels); err != nil {
+		if m.LabelsJson, err = appendLabels(nil, e.Labels); err != nil {
 			return nil, fmt.Errorf("encode labels: %w", err)
 		}
 	}
 	if len(e.Metadata) > 0 {
-		if m.MetadataJson, err = writeMetadata(e.Metadata); err != nil {
+		if m.MetadataJson, err = appendMetadata(nil, e.Metadata); err != nil {
 			return nil, fmt.Errorf("encode metadata: %w", err)
 		}
 	}
@@ -139,17 +139,40 @@ func toEvent(m *adapterv1.Event) (sdk.Event, error) {
 	if m != nil {
 		e.CustomerImpact = m.CustomerImpact
 	}
-	var err error
-	if e.Labels, err = readLabels(m.GetLabelsJson()); err != nil {
-		return sdk.Event{}, fmt.Errorf("read labels: %w", err)
-	}
-	if e.Metadata, err = readMetadata(m.GetMetadataJson()); err != nil {
-		return sdk.Event{}, fmt.Errorf("read metadata: %w", err)
+	if err := readMaps(&e, string(m.GetLabelsJson()), string(m.GetMetadataJson())); err != nil {
+		return sdk.Event{}, err
 	}
 	for _, link := range m.GetLinks() {
 		e.Links = append(e.Links, sdk.Link{Name: link.GetName(), URL: link.GetUrl()})
 	}
 	return e, nil
+}
+
+// ToAnswer reads an answer.
+func ToAnswer(m *adapterv1.AdaptResponse) Answer {
+	a := Answer{Call: m.GetCall(), ID: m.GetId()}
+	switch outcome := m.GetOutcome().(type) {
+	case *adapterv1.AdaptResponse_Result:
+		result := ToResult(outcome.Result)
+		a.Result = &result
+	case *adapterv1.AdaptResponse_Failure:
+		a.Failure, a.Oversize = ToFailure(outcome.Failure), outcome.Failure.GetOversize()
+	}
+	return a
+}
+
+// FromAnswer makes the message for an answer.
+func FromAnswer(a Answer) *adapterv1.AdaptResponse {
+	m := &adapterv1.AdaptResponse{Call: a.Call, Id: text(a.ID)}
+	switch {
+	case a.Failure != nil:
+		failure := FromFailure(a.Failure)
+		failure.Oversize = a.Oversize
+		m.Outcome = &adapterv1.AdaptResponse_Failure{Failure: failure}
+	case a.Result != nil:
+		m.Outcome = &adapterv1.AdaptResponse_Result{Result: FromResult(*a.Result)}
+	}
+	return m
 }
 
 // FromFailure makes the message for a failure.
