@@ -8,9 +8,11 @@ import (
 	"bellcrank.example/core"
 )
 
-// The bounds of the versions that are kept in memory.
+// The bounds of the versions that are kept in memory. They are few, as what is
+// delivered at once was committed a moment ago, and each that is kept is walked
+// over at every collection of garbage.
 const (
-	maxFresh       = 4096
+	maxFresh       = 512
 	maxFreshWeight = 16 << 20 // bytes, about
 )
 
