@@ -10,6 +10,7 @@ name             = "bellcrank"                  # of this gateway, in logs and m
 environment      = "production"                 # default: none; for people
 data_dir         = "/var/lib/bellcrank"         # database, token, sockets; readable by the gateway alone
 plugin_directory = "/usr/lib/bellcrank/plugins" # default: "plugins" beside the binary; other people's plugins
+plugin_cgroup    = "auto"                       # the kernel holds plugins to their limits, if it may; required: no plugin starts without; off
 public_url       = "https://alerts.example.com" # default: none; makes the URLs that vendors and people are given
 
 # Names for what is written more than once.

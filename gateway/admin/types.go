@@ -287,7 +287,7 @@ type Plugin struct {
 	LastError string `json:"last_error,omitempty"`
 	Memory    int64  `json:"memory_bytes,omitempty"`
 	// MemoryLimit is past which the process is replaced, and MemoryBy what holds
-	// it to that: watch or nothing.
+	// it to that: cgroup, watch or nothing.
 	MemoryLimit int64  `json:"memory_limit_bytes,omitempty"`
 	MemoryBy    string `json:"memory_by,omitempty"`
 	// RestartsBy counts by reason: ended, hung, memory, replaced.

@@ -23,6 +23,7 @@ import (
 	"bellcrank.example/core/intake"
 	"bellcrank.example/core/keyring"
 	"bellcrank.example/core/pluginhost"
+	"bellcrank.example/core/pluginhost/cgroup"
 	"bellcrank.example/core/schedule"
 	"bellcrank.example/core/store"
 	"bellcrank.example/core/store/engine"
@@ -37,6 +38,9 @@ type Config struct {
 	Load  func() (*config.Config, error) // reads the configuration; called again on a reload
 	Specs func(*config.Config) ([]pluginhost.Spec, error)
 	Shim  []string // that confines plugins; see pluginhost.Config
+	// Cgroups finds out how far the kernel holds plugins to their limits; it does
+	// not if nil.
+	Cgroups func(cgroup.Config) *cgroup.Tree
 	// Port is by which destinations of the configuration reach their plugins;
 	// nil if no plugin brings a destination along.
 	Port    *plugged.Port
@@ -63,6 +67,7 @@ type Gateway struct {
 	generation int64
 
 	store      *store.Store
+	cgroups    *cgroup.Tree
 	plugins    *pluginhost.Host
 	outside    *fetch.Client
 	certs      *fetch.Certificates
@@ -100,11 +105,30 @@ func Run(ctx context.Context, cfg Config, reload <-chan struct{}) (err error) {
 	if cfg.Logger != nil {
 		g.log = cfg.Logger(loaded.Telemetry)
 	}
+	g.openCgroups(loaded)
+	defer func() { err = errors.Join(err, g.cgroups.Close()) }()
 	if err := g.open(ctx, loaded); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, g.store.Close()) }()
 	return g.run(ctx, loaded, reload)
+}
+
+// openCgroups finds out how far the kernel holds plugins to their limits.
+func (g *Gateway) openCgroups(c *config.Config) {
+	if g.cfg.Cgroups == nil || c.PluginCgroup == string(cgroup.Off) {
+		return
+	}
+	g.cgroups = g.cfg.Cgroups(cgroup.Config{Mode: cgroup.Mode(c.PluginCgroup)})
+	log := g.log.With("part", "plugins")
+	switch why := g.cgroups.Why(); {
+	case why == nil:
+		log.Info("the kernel holds plugins to their limits", "folder", g.cgroups.Folder())
+	case g.cgroups.Required():
+		log.Error("the kernel doesn't hold plugins to all of their limits", "by", g.cgroups.Holds(), "why", why)
+	default:
+		log.Info("the kernel doesn't hold plugins to all of their limits", "by", g.cgroups.Holds(), "why", why)
+	}
 }
 
 // open makes every part, from the inside out. Nothing runs yet.
@@ -133,7 +157,7 @@ func (g *Gateway) open(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	g.plugins, err = pluginhost.New(pluginhost.Config{
-		Plugins: specs, RunDir: filepath.Join(c.DataDir, runFolder), Shim: g.cfg.Shim,
+		Plugins: specs, RunDir: filepath.Join(c.DataDir, runFolder), Shim: g.cfg.Shim, Cgroups: g.cgroups,
 		Logger: g.log.With("part", "plugins"), Now: Now,
 	})
 	if err != nil {

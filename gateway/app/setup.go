@@ -82,6 +82,7 @@ func needsRestart(old, c *config.Config) []string {
 		"data_dir":        old.DataDir != c.DataDir,
 		"storage":         old.Storage != c.Storage,
 		"retention":       old.Retention != c.Retention,
+		"plugin_cgroup":   old.PluginCgroup != c.PluginCgroup,
 		"public_url":      old.PublicURL != c.PublicURL,
 		"telemetry":       old.Telemetry.LogFormat != c.Telemetry.LogFormat || old.Telemetry.AccessLog != c.Telemetry.AccessLog,
 	} {

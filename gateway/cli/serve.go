@@ -13,6 +13,7 @@ import (
 
 	"bellcrank.example/core/destination/plugged"
 	"bellcrank.example/core/pluginhost"
+	"bellcrank.example/core/pluginhost/cgroup"
 	"bellcrank.example/core/pluginhost/sandbox"
 	"bellcrank.example/gateway/app"
 	"bellcrank.example/gateway/config"
@@ -106,6 +107,7 @@ func (a *console) runGateway(ctx context.Context, r gatewayRun) error {
 			return l.specs(c)
 		},
 		Shim:    sandbox.Self(),
+		Cgroups: cgroup.Open,
 		Version: Version,
 		Started: r.started,
 		Listen:  r.listen,

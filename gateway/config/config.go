@@ -48,6 +48,7 @@ type Config struct {
 	Environment     string
 	DataDir         string // "/var/lib/bellcrank" by default
 	PluginDirectory string // of other people's plugins; empty: "plugins" beside the binary
+	PluginCgroup    string // whether the kernel holds plugins to their limits: auto, required or off; auto by default
 	PublicURL       string // absolute, without a slash at its end; empty: not known
 
 	Ingest    Listener // on 127.0.0.1:8080 by default
@@ -133,9 +134,9 @@ type Plugin struct {
 func defaults() *Config {
 	const day = 24 * time.Hour
 	return &Config{
-		Name:      "bellcrank",
-		Filters:   map[string]route.Filter{},
-		DataDir:   "/var/lib/bellcrank",
+		Name:    "bellcrank",
+		Filters: map[string]route.Filter{},
+		DataDir: "/var/lib/bellcrank", PluginCgroup: "auto",
 		Ingest:    Listener{Address: "127.0.0.1:8080"},
 		Admin:     Listener{Address: "127.0.0.1:8081"},
 		Storage:   Storage{Type: "sqlite"},

@@ -118,6 +118,7 @@ func (l *loader) general(b *block) {
 	b.text("environment", &c.Environment)
 	b.path("data_dir", &c.DataDir)
 	b.path("plugin_directory", &c.PluginDirectory)
+	b.oneOf("plugin_cgroup", &c.PluginCgroup, "auto", "required", "off")
 	read(b, "public_url", cty.String, &c.PublicURL, func(v cty.Value) (string, error) {
 		u, err := url.Parse(v.AsString())
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {

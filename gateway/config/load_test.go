@@ -40,6 +40,7 @@ func TestTheProcessIsConfigured(t *testing.T) {
 	same(t, "Ingest.TrustedProxies", fmt.Sprint(c.Ingest.TrustedProxies), "[10.0.0.0/8]")
 	same(t, "Ingest.MaxBodies", c.Ingest.MaxBodies, 128<<20)
 	same(t, "Admin.IdleTimeout", c.Admin.IdleTimeout, 75*time.Second)
+	same(t, "PluginCgroup", c.PluginCgroup, "auto")
 	same(t, "Storage", c.Storage, Storage{Type: "sqlite", Path: "/var/lib/bellcrank/bellcrank.db"})
 	same(t, "Telemetry", c.Telemetry, Telemetry{LogLevel: "info", LogFormat: "text", AccessLog: true})
 	same(t, "Retention.Incidents", c.Retention.Incidents, 90*24*time.Hour)

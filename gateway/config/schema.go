@@ -27,7 +27,7 @@ var (
 // shapes is the whole language, by the path of the block.
 var shapes = map[string]shape{
 	root: {
-		arguments: []string{"name", "environment", "data_dir", "plugin_directory", "public_url"},
+		arguments: []string{"name", "environment", "data_dir", "plugin_directory", "plugin_cgroup", "public_url"},
 		blocks: map[string][]string{
 			"locals":      nil,
 			"listener":    {"name"},

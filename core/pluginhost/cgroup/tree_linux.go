@@ -123,8 +123,10 @@ func delegated(p place, taken bool) (delegation, error) {
 	switch {
 	case isHostRoot(own) && !taken:
 		return d, errors.New("the gateway is in the root of the host's hierarchy, which is nobody's to divide")
-	case marked(own), taken, top:
+	case marked(own), taken:
 		d.whole = true
+	case top:
+		d.whole = os.Getpid() == 1 || os.Getppid() == 1 // what the container is there for
 	case os.Geteuid() == 0:
 		// Root can write everywhere, which says nothing.
 		return d, fmt.Errorf("nothing says that %s is ours to divide: a systemd unit says so with Delegate=", own)
