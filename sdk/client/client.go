@@ -37,8 +37,6 @@ const (
 	// for the socket, and maxSocketPath what the kernel takes.
 	socketRoom    = 40
 	maxSocketPath = 107
-	// windowSize of the transport, in bytes: room for a burst of answers.
-	windowSize = 1 << 20
 	// rung is how long each step of stopping a process may take: two of them
 	// are less than two seconds.
 	rung = 900 * time.Millisecond
@@ -207,8 +205,9 @@ func (c *Client) prepare() error {
 		Logger:           hclog.NewNullLogger(), // what matters comes back as errors
 		GRPCDialOptions: []grpc.DialOption{
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MaxExchangeMessage)),
-			grpc.WithInitialWindowSize(windowSize),
-			grpc.WithInitialConnWindowSize(windowSize),
+			// Fixed: what finds out a good size does so by a ping after each read.
+			grpc.WithStaticStreamWindowSize(wire.WindowSize),
+			grpc.WithStaticConnWindowSize(wire.WindowSize),
 		},
 	})
 	return nil

@@ -57,6 +57,8 @@ func (s *server) grpcServer(options []grpc.ServerOption) *grpc.Server {
 		grpc.MaxRecvMsgSize(wire.MaxRequest),
 		grpc.MaxSendMsgSize(wire.MaxAnswer),
 		grpc.ForceServerCodecV2(wire.Codec()),
+		grpc.StaticStreamWindowSize(wire.WindowSize),
+		grpc.StaticConnWindowSize(wire.WindowSize),
 		grpc.UnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 			s.restoreOutput()
 			return next(ctx, request)
@@ -208,9 +210,9 @@ func answer[M any](ctx context.Context, s *server, c *wire.Call, encode func(wir
 	s.inFlight.Add(1)
 	defer s.inFlight.Add(-1)
 	if !c.Deadline.IsZero() {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, c.Deadline)
-		defer cancel()
+		until := withDeadline(ctx, c.Deadline)
+		defer until.end()
+		ctx = until
 	}
 	answer := wire.Answer{Call: c.Number, ID: c.Request.ID}
 	var message M

@@ -28,6 +28,9 @@ const (
 	// MaxExchangeMessage is what the gateway takes from a stream before it
 	// gives the stream up.
 	MaxExchangeMessage = 4 << 20
+	// WindowSize is how much may be under way, to the gateway and to the
+	// plugin: a burst of answers, or of requests.
+	WindowSize = 1 << 20
 )
 
 // Protocol is the version of the contract, which the handshake negotiates.
