@@ -82,6 +82,7 @@ plugin "acme" {
     memory    = "128MiB" # default: 512MiB; resident, past it the process is replaced
     timeout   = "5s"     # of one call
     in_flight = 32       # default: 64, or what the adapter declares if that is less; calls at a time
+    processor = "1s"     # default: 250ms; processor time for a call, past it the process is held back and replaced
     nice      = 10       # default: 5; when there isn't enough processor time, the gateway goes first
   }
 }

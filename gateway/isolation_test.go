@@ -48,7 +48,7 @@ func TestIsolationFigures(t *testing.T) {
 		pairs = n
 	}
 	s := newChaosStack(t, isolationEvils)
-	s.eventually("every plugin serves", 60*time.Second, func() bool { return s.pidOf("bad-behaves") != 0 })
+	s.eventually("every plugin serves", 60*time.Second, func() bool { return s.pidOf("bad-behaves") != 0 && s.pidOf("custom") != 0 })
 	s.measure(isolationRound) // warm
 	fmt.Printf("%d pairs of rounds of %v each, %d answers in a round\n", pairs, isolationRound, isolationSenders*int(isolationRound/isolationPace))
 	fmt.Println("one that     p50 quiet  p50 beside  p99 quiet  p99 beside  ratio of all  median ratio  quartiles of it   gateway's cores")
@@ -105,7 +105,7 @@ func percentile(d []time.Duration, percent int) time.Duration {
 // left of that.
 func (s *chaosStack) measureBeside(e evil) round {
 	stop := s.misbehave(e)
-	time.Sleep(2 * evilPace) // it is at it
+	time.Sleep(5 * evilPace) // it is at it
 	measured := s.measure(isolationRound)
 	stop()
 	s.eventually("what was sent to "+e.name+" has come to an end", 120*time.Second, func() bool {

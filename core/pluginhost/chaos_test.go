@@ -39,6 +39,17 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// burn uses so much processor time; for ever if it isn't said how much.
+func burn(body []byte) {
+	most, err := time.ParseDuration(string(body))
+	began, _ := processorTime(os.Getpid())
+	for {
+		if used, _ := processorTime(os.Getpid()); err == nil && used-began >= most {
+			return
+		}
+	}
+}
+
 // chaos does what the request's path says.
 type chaos struct{}
 
@@ -62,6 +73,10 @@ func (chaos) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 		panic("as told")
 	case "hang":
 		select {}
+	case "burn": // so much processor time, or for ever
+		burn(r.Body)
+	case "burn later":
+		go burn(nil)
 	case "sleep":
 		d, err := time.ParseDuration(string(r.Body))
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"bellcrank.example/core/pluginhost/sandbox"
 	"bellcrank.example/sdk/client"
@@ -49,6 +50,14 @@ func (s Spec) memory() int64 {
 		return s.Limits.Memory
 	}
 	return defaultMemory
+}
+
+// processor is how much processor time a call may take.
+func (s Spec) processor() time.Duration {
+	if s.Limits.Processor > 0 {
+		return s.Limits.Processor
+	}
+	return defaultProcessor
 }
 
 // startConfined starts a process behind the shim, and returns the level in

@@ -42,8 +42,9 @@ type Config struct {
 
 // Host runs plugins.
 type Host struct {
-	cfg Config
-	log *slog.Logger
+	cfg    Config
+	log    *slog.Logger
+	hashes hashes
 
 	mu      sync.RWMutex
 	plugins map[string]*supervisor

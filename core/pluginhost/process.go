@@ -24,6 +24,10 @@ type process struct {
 	sandbox string
 	group   *cgroup.Group // nil: it has none
 
+	// What the watch knows of it, in the run goroutine.
+	pace    pace
+	unleash context.CancelFunc // nil if it isn't held back
+
 	mu      sync.Mutex
 	refused map[string]error // why the plugin doesn't take an integration's settings
 	calls   int

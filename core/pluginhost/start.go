@@ -26,7 +26,7 @@ func (s *supervisor) startOne(ctx context.Context) (*process, error) {
 // left. report hears of the states on the way.
 func (s *supervisor) start(ctx context.Context, spec Spec, report func(State, error)) (*process, error) {
 	report(Verifying, nil)
-	v, err := verify(spec)
+	v, err := verify(spec, &s.host.hashes, s.now())
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ const (
 	Configuring State = "configuring" // it gets its settings
 	Probing     State = "probing"     // it answers a first call
 	Ready       State = "ready"       // it takes requests
-	Degraded    State = "degraded"    // it takes requests, but missed a health check
+	Degraded    State = "degraded"    // it takes requests, but missed a health check or is held back
 	Draining    State = "draining"    // its last calls end
 	Stopped     State = "stopped"     // it is told to be
 	Backoff     State = "backoff"     // it ended, and starts again soon
@@ -38,7 +38,7 @@ type Status struct {
 	Guest               bool           // it isn't one that is configured to serve: a shadow, a probe, a version on trial
 	PID                 int            // 0: no process
 	Restarts            int            // since the host began
-	RestartsBy          map[string]int // the same by reason: ended, hung, memory, replaced
+	RestartsBy          map[string]int // the same by reason: ended, hung, memory, processor, replaced
 	FailedStarts        int            // in a row
 	InFlight            int            // calls
 	Waiting             int            // calls for a place

@@ -49,6 +49,7 @@ type supervisor struct {
 	gone      chan struct{} // closed when that has ended
 	answered  chan struct{} // holds one word: a call was answered
 	leftovers sync.WaitGroup
+	burnt     time.Time // when it was last caught burning the processor; the run goroutine's
 
 	mu     sync.Mutex
 	spec   Spec  // that the next process shall have

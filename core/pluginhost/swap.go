@@ -72,7 +72,7 @@ func (s *supervisor) obey(ctx context.Context, p **process, o order) {
 	s.mu.Unlock()
 	spec, err := o.spec(now, before)
 	if err == nil {
-		err = s.put(ctx, p, spec)
+		err = s.put(ctx, p, spec, "replaced")
 	}
 	if err == nil {
 		s.remember(now, spec)

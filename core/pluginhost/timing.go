@@ -10,7 +10,7 @@ type Timing struct {
 	Health        time.Duration // between health checks; 5 seconds
 	HealthAnswer  time.Duration // for a health check; 1 second
 	Stuck         time.Duration // least time until an unanswered call means a hang; 2 seconds
-	Watch         time.Duration // between looks at stuck calls and memory; 250 milliseconds
+	Watch         time.Duration // between looks at stuck calls, memory and processor time; 100 milliseconds
 	FirstDelay    time.Duration // before the second restart in a row; 250 milliseconds, then doubled
 	LastDelay     time.Duration // the longest of these; 30 seconds
 	Quarantine    time.Duration // between tries of a quarantined plugin; 60 seconds
@@ -22,7 +22,7 @@ type Timing struct {
 func (t Timing) withDefaults() Timing {
 	for field, value := range map[*time.Duration]time.Duration{
 		&t.Start: 10 * time.Second, &t.Health: 5 * time.Second, &t.HealthAnswer: time.Second,
-		&t.Stuck: 2 * time.Second, &t.Watch: 250 * time.Millisecond,
+		&t.Stuck: 2 * time.Second, &t.Watch: 100 * time.Millisecond,
 		&t.FirstDelay: 250 * time.Millisecond, &t.LastDelay: 30 * time.Second,
 		&t.Quarantine: time.Minute, &t.Drain: 5 * time.Second,
 	} {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // verified is a plugin that is what was pinned.
@@ -22,11 +23,14 @@ type verified struct {
 	before os.FileInfo // of the file, as it was before it was hashed
 	// remark is something that the operator should mend; empty if there is none.
 	remark string
+	// known are the hashes of files that needn't be read again; nil if all must.
+	known *hashes
+	now   time.Time
 }
 
 // verify opens what a plugin runs, and refuses it unless it is of regular files
-// that only root or we can write, with the pinned SHA-256.
-func verify(s Spec) (*verified, error) {
+// that only root or we can write, with the pinned SHA-256. known may be nil.
+func verify(s Spec, known *hashes, now time.Time) (*verified, error) {
 	program, err := ProgramOf(s.Path)
 	if err != nil {
 		return nil, fmt.Errorf("verify %w", err)
@@ -35,7 +39,7 @@ func verify(s Spec) (*verified, error) {
 	if err != nil {
 		return nil, fmt.Errorf("verify: %w", err)
 	}
-	v := &verified{program: program, file: f}
+	v := &verified{program: program, file: f, known: known, now: now}
 	if err := v.check(s); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("verify %s: %w", cmp.Or(program.Folder, program.Path), err)
@@ -79,12 +83,7 @@ func (v *verified) check(s Spec) error {
 func (v *verified) digest() error {
 	folder := v.program.Folder
 	if folder == "" {
-		hash := sha256.New()
-		if _, err := io.Copy(hash, v.file); err != nil {
-			return fmt.Errorf("hash: %w", err)
-		}
-		v.sha256 = hex.EncodeToString(hash.Sum(nil))
-		return nil
+		return v.digestFile()
 	}
 	file := filepath.Join(folder, ProgramName)
 	info, err := os.Lstat(file)
@@ -98,6 +97,23 @@ func (v *verified) digest() error {
 	v.remark = cmp.Or(v.remark, remark)
 	v.sha256, err = v.program.Digest()
 	return err
+}
+
+// digestFile hashes what was opened, unless it is as it was when it was hashed
+// before. v.before was taken first: what is written to while it is read has
+// another identity from then on.
+func (v *verified) digestFile() error {
+	var known bool
+	if v.sha256, known = v.known.of(v.before); known {
+		return nil
+	}
+	hash := sha256.New()
+	if _, err := io.Copy(hash, v.file); err != nil {
+		return fmt.Errorf("hash: %w", err)
+	}
+	v.sha256 = hex.EncodeToString(hash.Sum(nil))
+	v.known.remember(v.before, v.sha256, v.now)
+	return nil
 }
 
 // keep makes sure that what is hashed is what runs. A file that others than its

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -30,7 +31,7 @@ func between(t *testing.T, s Spec, happen func()) (*process, error) {
 		t.Fatal(err)
 	}
 	t.Cleanup(remove)
-	v, err := verify(s)
+	v, err := verify(s, nil, h.cfg.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,5 +145,40 @@ func TestSealedCopyCannotBeWritten(t *testing.T) {
 	}
 	if err := sealed.Truncate(1); !errors.Is(err, unix.EPERM) {
 		t.Errorf("shortening: %v, want %v", err, unix.EPERM)
+	}
+}
+
+func TestAFileThatWasHashedBeforeIsHashedAgainWhenItHasChanged(t *testing.T) {
+	s, known := ownCopy(t), &hashes{}
+	check := func(now time.Time) error {
+		v, err := verify(s, known, now)
+		if err == nil {
+			v.file.Close()
+		}
+		return err
+	}
+	info, err := os.Stat(s.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := check(info.ModTime()); err != nil || len(known.known) != 0 {
+		t.Errorf("what has just been written: %v, %d hashes are remembered", err, len(known.known))
+	}
+	later := time.Now().Add(time.Hour)
+	for range 2 {
+		if err := check(later); err != nil || len(known.known) != 1 {
+			t.Errorf("what has long been as it is: %v, %d hashes are remembered", err, len(known.known))
+		}
+	}
+	f, err := os.OpenFile(s.Path, os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteAt([]byte("evil"), 4096)
+		err = errors.Join(err, f.Close(), os.Chtimes(s.Path, info.ModTime(), info.ModTime()))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := check(later); err == nil || !strings.Contains(err.Error(), "pinned is") {
+		t.Errorf("what was written to since, of the same size and time: %v, want that it isn't what was pinned", err)
 	}
 }

@@ -54,8 +54,17 @@ func (s *supervisor) watch(ctx context.Context, p **process) (hung error) {
 			if s.overstays() {
 				s.host.dismiss(s)
 			}
-			if err := (*p).trouble(); err != nil && !(*p).spec.Held {
+			if (*p).spec.Held {
+				continue
+			}
+			if err := (*p).trouble(); err != nil {
 				return err
+			}
+			s.keepPace(ctx, p)
+			if s.strict(s.now()) {
+				look.Reset(s.timing.Watch / strictness)
+			} else {
+				look.Reset(s.timing.Watch)
 			}
 		case <-health.C:
 			misses = s.checkHealth(ctx, *p, misses)
@@ -73,7 +82,7 @@ func (s *supervisor) checkHealth(ctx context.Context, p *process, misses int) in
 	err := p.client.Check(ctx)
 	switch {
 	case err == nil && misses > 0:
-		s.set(Ready, nil)
+		s.set(p.fitness(), nil)
 		return 0
 	case err == nil:
 		return 0
@@ -92,14 +101,15 @@ func (s *supervisor) follow(ctx context.Context, p **process) {
 		s.reconfigure(ctx, *p, spec)
 		return
 	}
-	if err := s.put(ctx, p, spec); err != nil {
+	if err := s.put(ctx, p, spec, "replaced"); err != nil {
 		s.log.Error("the plugin's successor doesn't start, the old process serves on", "err", err)
-		s.set(Ready, err)
+		s.set((*p).fitness(), err)
 	}
 }
 
-// put puts a process of a spec in the place of *p. On error *p serves on.
-func (s *supervisor) put(ctx context.Context, p **process, spec Spec) error {
+// put puts a process of a spec in the place of *p, for a reason that is
+// counted. On error *p serves on.
+func (s *supervisor) put(ctx context.Context, p **process, spec Spec, why string) error {
 	next, err := s.start(ctx, spec, func(State, error) {})
 	if err != nil {
 		return err
@@ -107,7 +117,7 @@ func (s *supervisor) put(ctx context.Context, p **process, spec Spec) error {
 	old := *p
 	*p = next
 	s.serve(next)
-	s.restarted("replaced")
+	s.restarted(why)
 	s.leftovers.Go(func() { s.finish(old) })
 	return nil
 }
@@ -133,6 +143,9 @@ func (s *supervisor) endOf(ctx context.Context, p *process, hung error) {
 			reason = "memory"
 		}
 		s.count(reason, hung)
+		if p.leashed() {
+			p.unleash() // it may say where it hangs
+		}
 		s.leftovers.Go(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 			defer cancel()

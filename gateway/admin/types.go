@@ -290,7 +290,7 @@ type Plugin struct {
 	// it to that: cgroup, watch or nothing.
 	MemoryLimit int64  `json:"memory_limit_bytes,omitempty"`
 	MemoryBy    string `json:"memory_by,omitempty"`
-	// RestartsBy counts by reason: ended, hung, memory, replaced.
+	// RestartsBy counts by reason: ended, hung, memory, processor, replaced.
 	RestartsBy map[string]int `json:"restarts_by,omitempty"`
 	Crash      *PluginCrash   `json:"last_crash,omitempty"`
 	// OutputDropped is what the log had no room for, of the current process.

@@ -121,9 +121,12 @@ type Plugin struct {
 	Memory   int64         // greatest resident size in bytes
 	Timeout  time.Duration // of one call
 	InFlight int           // calls at a time
-	Nice     int           // added to the process's niceness
-	Sandbox  string        // required, best-effort or off; best-effort by default
-	Shadow   string        // another version that reads along; empty: none
+	// Processor is how much processor time a call may take before the process is
+	// held back.
+	Processor time.Duration
+	Nice      int    // added to the process's niceness
+	Sandbox   string // required, best-effort or off; best-effort by default
+	Shadow    string // another version that reads along; empty: none
 	// ReadPaths are files and folders that a confined process may read and
 	// execute.
 	ReadPaths []string

@@ -168,6 +168,7 @@ func (l *loader) plugin(b *block) {
 		b.size("memory", &p.Memory)
 		b.positive("timeout", &p.Timeout)
 		b.count("in_flight", &p.InFlight)
+		b.positive("processor", &p.Processor)
 		b.niceness("nice", &p.Nice)
 	})
 	l.cfg.Plugins = append(l.cfg.Plugins, p)

@@ -62,7 +62,7 @@ var shapes = map[string]shape{
 		arguments: []string{"type", "version", "sha256", "args", "env", "sandbox", "read_paths", "shadow"},
 		blocks:    map[string][]string{"limits": nil},
 	},
-	"plugin.limits": {arguments: []string{"memory", "timeout", "in_flight", "nice"}},
+	"plugin.limits": {arguments: []string{"memory", "timeout", "in_flight", "processor", "nice"}},
 	"integration": {
 		arguments: []string{
 			"description", "plugin", "disabled", "paused", "allowed_cidrs", "verify", "signing_secrets",

@@ -108,7 +108,7 @@ func (c *Client) sendBatch(batch []*batched) {
 	defer cancel()
 	request := &adapterv1.AdaptBatchRequest{Requests: make([]*adapterv1.AdaptRequest, len(batch))}
 	for i, b := range batch {
-		call := c.calls.begin(b.ctx)
+		call := c.calls.begin(b.ctx, len(b.m.GetBody()))
 		defer c.calls.end(call.number)
 		b.m.Call = call.number
 		request.Requests[i] = b.m

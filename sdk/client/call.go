@@ -125,7 +125,7 @@ func (c *Client) largest(m *adapterv1.AdaptRequest) int {
 const defaultBody = 4 << 20
 
 func (c *Client) adapt(ctx context.Context, m *adapterv1.AdaptRequest, most int) (*adapterv1.AdaptResponse, error) {
-	call := c.calls.begin(ctx)
+	call := c.calls.begin(ctx, len(m.GetBody()))
 	defer c.calls.end(call.number)
 	m.Call = call.number
 	return c.adapter.Adapt(ctx, m, grpc.MaxCallRecvMsgSize(most), grpc.MaxCallSendMsgSize(wire.MaxRequest))
@@ -148,7 +148,9 @@ func read(id string, answer wire.Answer) (sdk.Result, error) {
 type call struct {
 	number  uint64
 	answer  chan wire.Message // room for one
+	began   time.Time
 	stuckAt time.Time
+	bytes   int // of its body
 }
 
 // calls are those that the process hasn't answered, also when their callers
@@ -162,7 +164,7 @@ type calls struct {
 	open map[uint64]*call
 }
 
-func (c *calls) begin(ctx context.Context) *call {
+func (c *calls) begin(ctx context.Context, bytes int) *call {
 	now := c.now()
 	patience := c.stuck
 	if deadline, ok := ctx.Deadline(); ok {
@@ -171,7 +173,7 @@ func (c *calls) begin(ctx context.Context) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last++
-	begun := &call{number: c.last, answer: make(chan wire.Message, 1), stuckAt: now.Add(patience)}
+	begun := &call{number: c.last, answer: make(chan wire.Message, 1), began: now, stuckAt: now.Add(patience), bytes: bytes}
 	c.open[begun.number] = begun
 	return begun
 }
@@ -197,4 +199,26 @@ func (c *Client) Hangs() bool {
 		}
 	}
 	return false
+}
+
+// Load is what a process has been asked and hasn't answered.
+type Load struct {
+	Calls int
+	Bytes int64     // of their bodies
+	Since time.Time // when the oldest of them began; the zero time if there is none
+}
+
+// Load looks at the calls that are open, also those whose callers have given
+// up.
+func (c *Client) Load() Load {
+	c.calls.mu.Lock()
+	defer c.calls.mu.Unlock()
+	load := Load{Calls: len(c.calls.open)}
+	for _, call := range c.calls.open {
+		load.Bytes += int64(call.bytes)
+		if load.Since.IsZero() || call.began.Before(load.Since) {
+			load.Since = call.began
+		}
+	}
+	return load
 }

@@ -443,6 +443,13 @@ func (c *Client) Abort(ctx context.Context) {
 	<-c.closed
 }
 
+// Pause has the process group stand still until Resume. Either does nothing once
+// the process has ended, and on Windows.
+func (c *Client) Pause() { c.process.pause() }
+
+// Resume has the process group go on.
+func (c *Client) Resume() { c.process.resume() }
+
 // Kill ends the process group at once and waits until nothing is left.
 func (c *Client) Kill() {
 	c.process.kill()

@@ -29,7 +29,7 @@ func (c *Client) Deliver(ctx context.Context, d sdk.Delivery) (sdk.Step, error) 
 	if err != nil {
 		return sdk.Step{}, &Error{Kind: Broken, Err: err}
 	}
-	call := c.calls.begin(ctx)
+	call := c.calls.begin(ctx, 0)
 	defer c.calls.end(call.number)
 	answer, err := c.target.Deliver(ctx, m, grpc.MaxCallRecvMsgSize(maxStep))
 	if err != nil {

@@ -62,7 +62,7 @@ func (c *Client) currentLane() *lane {
 
 // exchange sends one request and waits for its answer.
 func (c *Client) exchange(ctx context.Context, l *lane, r *request) (wire.Answer, error) {
-	call := c.calls.begin(ctx)
+	call := c.calls.begin(ctx, len(r.Body))
 	select {
 	case l.out <- wire.EncodeCall(call.number, &r.Request, r.generation, r.deadline):
 	case <-l.done:

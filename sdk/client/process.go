@@ -255,6 +255,18 @@ func (p *process) abort() {
 	abort(p.id)
 }
 
+func (p *process) pause() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pauseGroup(p.id)
+}
+
+func (p *process) resume() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	resumeGroup(p.id)
+}
+
 func exitOf(state *os.ProcessState, err error, killed bool) Exit {
 	if state == nil {
 		return Exit{Code: -1, Killed: killed, Text: fmt.Sprint(err)}

@@ -14,6 +14,18 @@ func killGroup(id int) {
 	}
 }
 
+func pauseGroup(id int) {
+	if id > 0 {
+		_ = syscall.Kill(-id, syscall.SIGSTOP)
+	}
+}
+
+func resumeGroup(id int) {
+	if id > 0 {
+		_ = syscall.Kill(-id, syscall.SIGCONT)
+	}
+}
+
 func terminate(id int) {
 	if id > 0 {
 		_ = syscall.Kill(id, syscall.SIGTERM)

@@ -19,6 +19,10 @@ func killGroup(id int) {
 	}
 }
 
+func pauseGroup(int) {}
+
+func resumeGroup(int) {}
+
 func terminate(id int) { killGroup(id) }
 
 func abort(id int) { killGroup(id) }

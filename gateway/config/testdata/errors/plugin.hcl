@@ -9,6 +9,7 @@ plugin "acme" {
     in_flight = 0     # error 17: whole number of 1 or more
     memory    = "0B"  # error 17: "0B" is no size
     timeout   = "0s"  # error 17: above zero
+    processor = "0s"  # error 17: above zero
   }
 }
 
