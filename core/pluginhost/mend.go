@@ -172,11 +172,23 @@ func (c *checker) confirm(r *sdk.Confirm) *sdk.Confirm {
 }
 
 func isURL(s string, schemes ...string) bool {
-	if len(s) > maxURL || !isStorable(s) || strings.ContainsFunc(s, unicode.IsSpace) {
+	if len(s) > maxURL || !isStorable(s) || hasSpace(s) {
 		return false
 	}
 	u, err := url.Parse(s)
 	return err == nil && u.Host != "" && slices.Contains(schemes, u.Scheme)
+}
+
+func hasSpace(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= utf8.RuneSelf:
+			return strings.ContainsFunc(s[i:], unicode.IsSpace)
+		case c == ' ' || '\t' <= c && c <= '\r':
+			return true
+		}
+	}
+	return false
 }
 
 // time drops what no vendor can mean: seconds that were read as milliseconds,
@@ -205,11 +217,13 @@ func storable(s string) string {
 
 func isStorable(s string) bool {
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c >= utf8.RuneSelf:
-			return utf8.ValidString(s[i:]) && !strings.ContainsFunc(s[i:], isBad)
-		case isBad(rune(c)):
-			return false
+		if c := s[i]; c < ' ' || c > '~' { // most have neither
+			switch {
+			case c >= utf8.RuneSelf:
+				return utf8.ValidString(s[i:]) && !strings.ContainsFunc(s[i:], isBad)
+			case isBad(rune(c)):
+				return false
+			}
 		}
 	}
 	return true

@@ -272,3 +272,16 @@ func TestTheQuickLooksSeeWhatTheSlowOnesSee(t *testing.T) {
 		}
 	}
 }
+
+func TestEachCharacterIsJudgedAsUnicodeDoes(t *testing.T) {
+	for r := range rune(0x3100) {
+		s := "a" + string(r) + "z"
+		if got := hasSpace(s); got != unicode.IsSpace(r) {
+			t.Errorf("%U is a space: %t", r, got)
+		}
+		control := unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r'
+		if got := isStorable(s); got == control {
+			t.Errorf("%U may be stored: %t", r, got)
+		}
+	}
+}

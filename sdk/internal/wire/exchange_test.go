@@ -92,9 +92,7 @@ func compareCall(t testing.TB, blob []byte) {
 
 // oddities are fields as other libraries, later contracts and liars write them.
 func oddities() map[string][]byte {
-	tag := func(to []byte, number protowire.Number, kind protowire.Type) []byte {
-		return protowire.AppendTag(to, number, kind)
-	}
+	tag := protowire.AppendTag
 	nested := func(number protowire.Number, value string) []byte {
 		return protowire.AppendString(tag(nil, number, protowire.BytesType), value)
 	}

@@ -9,8 +9,8 @@ import (
 
 // The messages of Exchange are written and read here by hand, in the bytes of
 // protobuf and to its rules: the library's way, by messages that are converted
-// afterwards, was a fifth of what a call costs. Fuzz tests hold the two to the
-// same answers.
+// afterwards, takes a tenth more of the processors for a call. A fuzz test holds
+// the two to the same answers.
 
 // Kinds of fields, which follow a field's number in its tag.
 const (
@@ -98,6 +98,14 @@ func (f *fields[T]) take(n uint64) bool {
 }
 
 func (f *fields[T]) varint() (n uint64, ok bool) {
+	if len(f.rest) > 0 && f.rest[0] < 0x80 { // by far the most
+		n, f.rest = uint64(f.rest[0]), f.rest[1:]
+		return n, true
+	}
+	return f.longVarint()
+}
+
+func (f *fields[T]) longVarint() (n uint64, ok bool) {
 	for i := 0; i < len(f.rest); i++ {
 		b := f.rest[i]
 		if i == 9 && b > 1 {
