@@ -233,9 +233,8 @@ func (l *line) write(working context.Context, before <-chan struct{}, done recor
 				return // what wasn't stored is sent again, with the same id
 			}
 		}
-		log := l.d.cfg.Logger.With("destination", l.id)
-		if err := persist(working, log, what, fn); err != nil {
-			log.Error(what, "err", err)
+		if err := persist(working, l.log, what, fn); err != nil {
+			l.log.Error(what, "err", err)
 		}
 	}()
 }

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ const (
 type line struct {
 	d        *Dispatcher
 	id       string
+	log      *slog.Logger
 	before   *line         // had this destination until a reload; nil if none
 	wakes    chan struct{} // holds one
 	commands chan command
@@ -82,7 +84,7 @@ type recorded struct {
 func newLine(d *Dispatcher, dest *core.Destination, before *line, state core.DestinationState) *line {
 	state.Tenant, state.Destination = dest.Tenant, dest.ID()
 	return &line{
-		d: d, id: dest.ID(), before: before, dest: dest, state: state, stored: state,
+		d: d, id: dest.ID(), log: d.cfg.Logger.With("destination", dest.ID()), before: before, dest: dest, state: state, stored: state,
 		wakes: make(chan struct{}, 1), commands: make(chan command),
 		sent: make(chan sent), recorded: make(chan recorded),
 		stopping: make(chan struct{}), ended: make(chan struct{}),
@@ -170,10 +172,9 @@ func (l *line) leave(ctx, working context.Context) {
 func (l *line) become(working context.Context, state core.DestinationState) {
 	l.set(state)
 	l.stored = state
-	log := l.d.cfg.Logger.With("destination", l.id)
 	store := func(ctx context.Context) error { return l.d.cfg.Store.SetDestination(ctx, state) }
-	if err := persist(working, log, "change destination", store); err != nil {
-		log.Error("change destination", "err", err)
+	if err := persist(working, l.log, "change destination", store); err != nil {
+		l.log.Error("change destination", "err", err)
 	}
 }
 
