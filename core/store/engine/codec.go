@@ -66,14 +66,14 @@ type Detail struct {
 	Noise
 }
 
-func detailOf(in *core.Incident) *Detail {
-	return &Detail{in.Affected, in.Impact, in.SourceURL, in.Labels, in.Metadata, in.Links, in.Assigned, noiseOf(in)}
+func detailOf(in *core.Incident) Detail {
+	return Detail{in.Affected, in.Impact, in.SourceURL, in.Labels, in.Metadata, in.Links, in.Assigned, noiseOf(in)}
 }
 
-// EncodeDetail returns the incident's Detail as JSON.
-func EncodeDetail(in *core.Incident) ([]byte, error) {
-	o := newObject()
-	detailOf(in).write(o)
+// AppendDetail appends the incident's Detail as JSON.
+func AppendDetail(raw []byte, in *core.Incident) ([]byte, error) {
+	o, d := newObject(raw), detailOf(in)
+	d.write(&o)
 	raw, err := o.end()
 	if err != nil {
 		return nil, fmt.Errorf("encode the details of incident %s: %w", in.ID, err)
@@ -120,10 +120,10 @@ func (d *Detail) apply(in *core.Incident) {
 	d.Noise.apply(in)
 }
 
-// EncodeSnapshot returns the whole incident as JSON.
-func EncodeSnapshot(in *core.Incident) ([]byte, error) {
-	o := newObject()
-	snapshotOf(in).write(o)
+// AppendSnapshot appends the whole incident as JSON.
+func AppendSnapshot(raw []byte, in *core.Incident) ([]byte, error) {
+	o, s := newObject(raw), snapshotOf(in)
+	s.write(&o)
 	raw, err := o.end()
 	if err != nil {
 		return nil, fmt.Errorf("encode incident %s: %w", in.ID, err)
@@ -165,8 +165,8 @@ func (s *snapshot) write(o *object) {
 	s.Detail.write(o)
 }
 
-func snapshotOf(in *core.Incident) *snapshot {
-	return &snapshot{
+func snapshotOf(in *core.Incident) snapshot {
+	return snapshot{
 		Format: snapshotFormat, ID: in.ID, Tenant: in.Tenant, Number: in.Number, Integration: in.Integration,
 		DedupKey: in.DedupKey, SeriesKey: in.SeriesKey, IdentityRule: in.IdentityRule,
 		Status: in.Status, Severity: in.Severity, SeverityRaw: in.SeverityRaw, SeverityRule: in.SeverityRule,
@@ -175,11 +175,11 @@ func snapshotOf(in *core.Incident) *snapshot {
 		FirstAt: Micros(in.FirstAt), LastAt: Micros(in.LastAt), OpenedAt: Micros(in.OpenedAt),
 		AckedAt: Micros(in.AckedAt), ResolvedAt: Micros(in.ResolvedAt),
 		Previous: in.Previous, Fallback: in.Fallback, Waiting: in.Waiting, SupersededBy: in.SupersededBy,
-		Told: in.Told, HeldBy: in.Held.By, Group: in.Group, Detail: *detailOf(in),
+		Told: in.Told, HeldBy: in.Held.By, Group: in.Group, Detail: detailOf(in),
 	}
 }
 
-// DecodeSnapshot returns what EncodeSnapshot has written.
+// DecodeSnapshot returns what AppendSnapshot has written.
 func DecodeSnapshot(raw []byte) (*core.Incident, error) {
 	var s snapshot
 	if err := decode(raw, &s); err != nil {
@@ -266,7 +266,9 @@ func EncodeHeader(h http.Header) string {
 	if len(h) == 0 {
 		return ""
 	}
-	raw, _ := json.Marshal(h) // strings can't fail
+	o := newObject(make([]byte, 0, 256))
+	o.fields(h)
+	raw, _ := o.end() // texts can't fail
 	return string(raw)
 }
 
@@ -293,7 +295,15 @@ func EncodeExchange(a *core.Attempt) string {
 	if a.Sent.Method == "" && len(a.Header) == 0 {
 		return ""
 	}
-	raw, _ := json.Marshal(exchange{Sent: a.Sent, Header: a.Header}) // strings can't fail
+	o := newObject(make([]byte, 0, 1<<10))
+	o.name("sent")
+	o.raw = append(o.raw, '{')
+	o.text("method", a.Sent.Method)
+	o.text("url", a.Sent.URL)
+	o.header("header", a.Sent.Header)
+	o.raw = append(o.raw, '}')
+	o.header("header", a.Header)
+	raw, _ := o.end() // texts can't fail
 	return string(raw)
 }
 

@@ -77,9 +77,10 @@ func (e *Engine) FreshVersion(incident core.ID, number int) (core.Version, bool)
 // asStored returns what reading the version back would: what no column has is
 // gone, and times end at the microsecond.
 func asStored(v *core.Version) core.Version {
+	s := snapshotOf(v.Snapshot)
 	return core.Version{
 		Incident: v.Incident, Number: v.Number, Kind: v.Kind, At: Time(Micros(v.At)), Generation: v.Generation,
-		Author: v.Author, Note: v.Note, Snapshot: snapshotOf(v.Snapshot).incident(),
+		Author: v.Author, Note: v.Note, Snapshot: s.incident(),
 	}
 }
 

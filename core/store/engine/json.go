@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"net/http"
 	"strconv"
 	"unicode/utf8"
 
@@ -16,7 +17,8 @@ type object struct {
 	err error
 }
 
-func newObject() *object { return &object{raw: append(make([]byte, 0, 1<<10), '{')} }
+// newObject begins an object behind what raw has already.
+func newObject(raw []byte) object { return object{raw: append(raw, '{')} }
 
 // end returns the whole object.
 func (o *object) end() ([]byte, error) { return append(o.raw, '}'), o.err }
@@ -53,10 +55,13 @@ func (o *object) flag(name string, v bool) {
 }
 
 func (o *object) texts(name string, list []string) {
-	if len(list) == 0 {
-		return
+	if len(list) > 0 {
+		o.name(name)
+		o.list(list)
 	}
-	o.name(name)
+}
+
+func (o *object) list(list []string) {
 	o.raw = append(o.raw, '[')
 	for i, v := range list {
 		if i > 0 {
@@ -78,6 +83,23 @@ func (o *object) labels(name string, m map[string]string) {
 		o.raw = appendText(o.raw, v)
 	}
 	o.raw = append(o.raw, '}')
+}
+
+func (o *object) header(name string, h http.Header) {
+	if len(h) == 0 {
+		return
+	}
+	o.name(name)
+	o.raw = append(o.raw, '{')
+	o.fields(h)
+	o.raw = append(o.raw, '}')
+}
+
+func (o *object) fields(h http.Header) {
+	for name, list := range h {
+		o.name(name)
+		o.list(list)
+	}
 }
 
 // values writes members that may be anything.

@@ -3,10 +3,13 @@ package engine
 import (
 	"encoding/json"
 	"math"
+	"net/http"
 	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"bellcrank.example/core"
 )
 
 // fill sets everything below v to something that isn't empty.
@@ -42,8 +45,8 @@ func fill(v reflect.Value) {
 
 func encoded(t *testing.T, s *snapshot) []byte {
 	t.Helper()
-	o := newObject()
-	s.write(o)
+	o := newObject(nil)
+	s.write(&o)
 	raw, err := o.end()
 	if err != nil {
 		t.Fatal(err)
@@ -82,10 +85,42 @@ func TestSnapshotsAreWrittenWhole(t *testing.T) {
 	}
 }
 
+func TestWhatStandsBesideIncidentsIsWrittenWhole(t *testing.T) {
+	var (
+		a      core.Attempt
+		why    why
+		header = http.Header{"X-Quoted": {"\"a\" \\ <b>", "é"}, "X-Empty": {""}, "X-None": {}}
+	)
+	fill(reflect.ValueOf(&why).Elem())
+	a.Sent, a.Header = core.Sent{Method: http.MethodPost, URL: "https://a.example", Header: header}, header
+
+	var read core.Attempt
+	if err := DecodeExchange(EncodeExchange(&a), &read); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(exchange{a.Sent, a.Header}, exchange{read.Sent, read.Header}); diff != "" {
+		t.Errorf("exchange (-written +read):\n%s", diff)
+	}
+	if got, err := DecodeHeader(EncodeHeader(header)); err != nil || !cmp.Equal(got, header) {
+		t.Errorf("header is read back as %v, %v; want %v", got, err, header)
+	}
+	raw, err := json.Marshal(why)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decided, err := DecodeWhy(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := DecodeWhy([]byte(EncodeWhy(decided))); err != nil || !cmp.Equal(got, decided) {
+		t.Errorf("what decided a version is read back as %+v, %v; want %+v", got, err, decided)
+	}
+}
+
 func TestValueThatJSONCannotHoldIsAnError(t *testing.T) {
 	s := snapshot{Detail: Detail{Metadata: map[string]any{"a": map[string]any{"b": math.NaN()}}}}
-	o := newObject()
-	s.write(o)
+	o := newObject(nil)
+	s.write(&o)
 	if raw, err := o.end(); err == nil {
 		t.Errorf("got %s, want an error", raw)
 	}

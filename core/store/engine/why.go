@@ -26,14 +26,35 @@ type decision struct {
 
 // EncodeWhy returns what decided a version as JSON.
 func EncodeWhy(w core.Why) string {
-	out := why{
-		Omitted: w.Omitted, Held: w.Held, Released: Micros(w.Released), Owed: w.Owed, Unwanted: w.Unwanted,
+	o := newObject(make([]byte, 0, 256))
+	if len(w.Decisions) > 0 {
+		o.name("routes")
+		o.raw = append(o.raw, '[')
+		for i, d := range w.Decisions {
+			if i > 0 {
+				o.raw = append(o.raw, ',')
+			}
+			d := decision(d)
+			d.write(&o)
+		}
+		o.raw = append(o.raw, ']')
 	}
-	for _, d := range w.Decisions {
-		out.Decisions = append(out.Decisions, decision(d))
-	}
-	raw, _ := json.Marshal(out) // strings and numbers can't fail
+	o.num("omitted", int64(w.Omitted))
+	o.text("held", w.Held)
+	o.num("released", Micros(w.Released))
+	o.texts("owed", w.Owed)
+	o.texts("unwanted", w.Unwanted)
+	raw, _ := o.end() // texts and numbers can't fail
 	return string(raw)
+}
+
+func (d *decision) write(o *object) {
+	o.raw = append(o.raw, '{')
+	o.text("route", d.Route)
+	o.flag("matched", d.Matched)
+	o.text("reason", d.Reason)
+	o.texts("to", d.To)
+	o.raw = append(o.raw, '}')
 }
 
 // DecodeWhy returns what EncodeWhy has written.

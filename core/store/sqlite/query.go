@@ -17,7 +17,11 @@ import (
 type conn struct {
 	*sqlite3.Conn
 	statements map[string]*statement
+	scratch    []byte // what is encoded is bound from here
 }
+
+// maxScratch is how much of it is kept.
+const maxScratch = 64 << 10
 
 // statement is a prepared statement with the short texts that are bound to it.
 type statement struct {
@@ -46,11 +50,12 @@ func (c *conn) query(sql string) *query {
 		s = &statement{stmt, make([]bound, stmt.BindCount())}
 		c.statements[sql] = s
 	}
-	return &query{stmt: s}
+	return &query{conn: c, stmt: s}
 }
 
 // query is a statement while it is bound and run. The first error sticks.
 type query struct {
+	conn *conn
 	stmt *statement
 	n    int // parameters that are bound
 	err  error
@@ -117,6 +122,22 @@ func (q *query) text(v string) *query {
 	}
 	if q.err = q.stmt.BindText(q.n, v); q.err == nil && len(v) <= maxRemembered {
 		q.stmt.bound[q.n-1] = bound{true, strings.Clone(v)}
+	}
+	return q
+}
+
+// encoded binds an incident as encode appends it.
+func (q *query) encoded(in *core.Incident, encode func([]byte, *core.Incident) ([]byte, error)) *query {
+	if !q.next() {
+		return q
+	}
+	raw, err := encode(q.conn.scratch[:0], in)
+	if q.err = err; err != nil {
+		return q
+	}
+	q.err = q.stmt.BindRawText(q.n, raw) // copies
+	if cap(raw) <= maxScratch {
+		q.conn.scratch = raw
 	}
 	return q
 }

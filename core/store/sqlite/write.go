@@ -155,15 +155,11 @@ func bindStatus(q *query, in *core.Incident) *query {
 
 // bindIncident binds what may change on an incident, besides its status.
 func bindIncident(q *query, in *core.Incident) *query {
-	detail, err := engine.EncodeDetail(in)
-	if q.err == nil {
-		q.err = err
-	}
 	return q.text(in.DedupKey).text(in.SeriesKey).text(in.IdentityRule).
 		text(string(in.Severity)).text(in.SeverityRaw).text(in.SeverityRule).text(in.Service).flag(in.Test).
 		num(in.Count).num(in.Version).when(in.FirstAt).when(in.LastAt).when(in.OpenedAt).when(in.AckedAt).when(in.ResolvedAt).
 		id(in.Previous).text(string(in.Fallback)).num(in.Waiting).id(in.SupersededBy).
-		text(engine.EncodeList(in.Told)).text(in.Title).text(in.Description).text(string(detail))
+		text(engine.EncodeList(in.Told)).text(in.Title).text(in.Description).encoded(in, engine.AppendDetail)
 }
 
 const insertEvent = `INSERT INTO event (id, tenant_id, incident_id, request_id, idx, action, effect, at, occurred_at,
@@ -188,12 +184,8 @@ snapshot) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 func (t tx) writeVersions(w *engine.Writes) error {
 	for i := range w.Versions {
 		v := &w.Versions[i]
-		snapshot, err := engine.EncodeSnapshot(v.Snapshot)
-		if err != nil {
-			return err
-		}
-		err = t.query(insertVersion).id(v.ID).int(v.Snapshot.Tenant).id(v.Incident).num(v.Number).text(string(v.Kind)).
-			when(v.At).int(v.Generation).text(v.Author).text(v.Note).text(engine.EncodeWhy(v.Why)).text(string(snapshot)).exec()
+		err := t.query(insertVersion).id(v.ID).int(v.Snapshot.Tenant).id(v.Incident).num(v.Number).text(string(v.Kind)).
+			when(v.At).int(v.Generation).text(v.Author).text(v.Note).text(engine.EncodeWhy(v.Why)).encoded(v.Snapshot, engine.AppendSnapshot).exec()
 		if err != nil {
 			return err
 		}
