@@ -144,8 +144,25 @@ func (e *Engine) try(ctx context.Context, items []*item) (*batch, error) {
 		e.stats.failed()
 		return nil, errors.Join(err, tx.Rollback(ctx))
 	}
-	e.stats.committed(len(items), e.cfg.Now().Sub(began))
+	e.before = sizeOf(items, e.cfg.Now().Sub(began))
+	e.stats.committed(e.before)
 	return b, nil
+}
+
+// size is how large a transaction was.
+type size struct {
+	items, submissions int
+	took               time.Duration
+}
+
+func sizeOf(items []*item, took time.Duration) size {
+	s := size{items: len(items), took: took}
+	for _, it := range items {
+		if it.submission != nil {
+			s.submissions++
+		}
+	}
+	return s
 }
 
 // publish makes a commit known: to the engine, to who waits, and to who

@@ -99,6 +99,7 @@ type Engine struct {
 	states map[string]core.DestinationState // as of the last commit
 	sideAt time.Time                        // when the side was last written
 	full   bool                             // the last batch found the disk full
+	before size                             // of the last transaction
 
 	commits atomic.Int64 // transactions since the start
 	stats   stats

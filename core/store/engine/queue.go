@@ -211,6 +211,13 @@ func (q *queue) take() []*item {
 	return batch
 }
 
+// submissions returns how many submissions wait.
+func (q *queue) submissions() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.requests
+}
+
 // length returns how many items wait.
 func (q *queue) length() int {
 	q.mu.Lock()

@@ -35,13 +35,13 @@ func (e *Engine) Stats() Stats {
 	return s
 }
 
-func (s *stats) committed(items int, took time.Duration) {
+func (s *stats) committed(c size) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.Commits++
-	s.Items += int64(items)
-	s.CommitTime += took
-	s.LastBatch, s.LastCommit = items, took
+	s.Items += int64(c.items)
+	s.CommitTime += c.took
+	s.LastBatch, s.LastCommit = c.items, c.took
 }
 
 func (s *stats) failed() {
