@@ -3,13 +3,16 @@
 package cgroup
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +25,18 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv("SLEEP") != "" {
 		time.Sleep(time.Hour)
+	}
+	if os.Getenv("OPEN") != "" {
+		tree := Open(Config{})
+		got := outcome{Holds: tree.Holds()}
+		if why := tree.Why(); why != nil {
+			got.Why = why.Error()
+		}
+		if err := errors.Join(json.NewEncoder(os.Stdout).Encode(got), tree.Close()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
@@ -250,4 +265,124 @@ func TestWithoutCgroupKillTheEndIsWhole(t *testing.T) {
 		eventually(t, "the end of "+pid, func() bool { return !cgrouptest.Lives(pid) })
 	}
 	g.End()
+}
+
+// outcome is what a gateway of an ordinary user's finds in a cgroup.
+type outcome struct {
+	Holds []string
+	Why   string
+}
+
+// openAsUser opens a tree as another user, in a process that starts in dir.
+func openAsUser(t *testing.T, dir string) outcome {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "gateway")
+	content, err := os.ReadFile(os.Args[0])
+	if err == nil {
+		err = os.WriteFile(program, content, 0o755)
+	}
+	for _, folder := range []string{filepath.Dir(program), filepath.Dir(filepath.Dir(program))} {
+		if err == nil {
+			err = os.Chmod(folder, 0o755)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	c := exec.Command(program)
+	c.Env = []string{"OPEN=1"}
+	c.SysProcAttr = &unix.SysProcAttr{UseCgroupFD: true, CgroupFD: int(folder.Fd()), Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	said, err := c.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got outcome
+	if err := json.Unmarshal(said, &got); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	return got
+}
+
+const nobody = 65534
+
+// usersOwn is a cgroup that belongs to an ordinary user, as where systemd gives
+// it to a unit with User=.
+func usersOwn(t *testing.T, above string) string {
+	t.Helper()
+	cgrouptest.Write(t, above, "cgroup.subtree_control", "+memory +pids +cpu")
+	dir := filepath.Join(above, "own")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"} {
+		if err := os.Chown(filepath.Join(dir, file), nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		if err := remove(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+func TestOrdinaryUsersGateway(t *testing.T) {
+	const above = "/sys/fs/cgroup/slice"
+	tests := map[string]struct {
+		change func(t *testing.T, dir string)
+		want   string // of what it says; empty: it holds by everything
+	}{
+		"in a cgroup of its own": {func(*testing.T, string) {}, ""},
+		"beside others": {func(t *testing.T, dir string) {
+			folder, err := os.Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer folder.Close()
+			other := exec.Command("/bin/sleep", "3600")
+			other.SysProcAttr = &unix.SysProcAttr{UseCgroupFD: true, CgroupFD: int(folder.Fd())}
+			if err := other.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = other.Process.Kill(); _ = other.Wait() })
+		}, "processes other than the gateway"},
+		"in what a user's manager keeps": {func(t *testing.T, dir string) {
+			if err := unix.Setxattr(filepath.Dir(dir), "user.delegate", []byte("1"), 0); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Mkdir(filepath.Join(filepath.Dir(dir), "init.scope"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}, "another manager's"},
+		"in root's": {func(t *testing.T, dir string) {
+			if err := os.Chown(filepath.Join(dir, "cgroup.subtree_control"), 0, 0); err != nil {
+				t.Fatal(err)
+			}
+		}, "permission denied"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if err := os.Mkdir(above, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := remove(above); err != nil {
+					t.Error(err)
+				}
+			})
+			cgrouptest.Write(t, filepath.Dir(above), "cgroup.subtree_control", "+memory +pids +cpu")
+			dir := usersOwn(t, above)
+			tt.change(t, dir)
+			got := openAsUser(t, dir)
+			if all := slices.Equal(got.Holds, append(slices.Clone(wanted), kill)); all != (tt.want == "") || !strings.Contains(got.Why, tt.want) {
+				t.Errorf("held by %v: %s", got.Holds, got.Why)
+			}
+		})
+	}
 }

@@ -116,7 +116,7 @@ func delegated(p place, taken bool) (delegation, error) {
 	hasAbove := p.path != "/"
 	switch {
 	case marked(own):
-	case hasAbove && marked(above), hasAbove && filepath.Base(own) == leafName:
+	case hasAbove && marked(above) && isLeafOf(above, own), hasAbove && filepath.Base(own) == leafName:
 		own, top = above, filepath.Dir(p.path) == "/"
 	}
 	d := delegation{own: own}
@@ -139,6 +139,17 @@ func delegated(p place, taken bool) (delegation, error) {
 		}
 	}
 	return d, nil
+}
+
+// isLeafOf reports whether a cgroup was made for the gateway in what it was
+// given, as with DelegateSubgroup=: nothing but that and ours is there. A user's
+// own systemd keeps more than that in what it was given.
+func isLeafOf(above, leaf string) bool {
+	entries, err := os.ReadDir(above)
+	return err == nil && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		name := e.Name()
+		return e.IsDir() && name != filepath.Base(leaf) && name != ".control" && !strings.HasPrefix(name, folderPrefix)
+	})
 }
 
 // marked reports whether systemd says that a cgroup was given away.
@@ -216,6 +227,9 @@ func (d delegation) settle() error {
 	}
 	if us := strconv.Itoa(os.Getpid()); !d.whole && !slices.Equal(pids, []string{us}) {
 		return fmt.Errorf("processes other than the gateway are in %s: %v", d.own, pids)
+	}
+	if slices.Contains(pids, "0") {
+		return fmt.Errorf("processes that can't be seen from here are in %s", d.own)
 	}
 	leaf := filepath.Join(d.own, leafName)
 	if err := os.Mkdir(leaf, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
