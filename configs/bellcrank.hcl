@@ -78,6 +78,7 @@ plugin "acme" {
   sandbox    = "required"                                                         # default: best-effort, what the kernel has; required: doesn't start without; off
   read_paths = ["/usr"]                                                           # default: none; what an interpreter may read and execute all the same
   shadow     = "1.3.0"                                                            # default: none; another version that reads along, so that you see what it would change
+  standby    = true                                                               # default: false; a second process that takes over at once
   limits {
     memory    = "128MiB" # default: 512MiB; resident, past it the process is replaced
     timeout   = "5s"     # of one call

@@ -32,15 +32,19 @@ type Spec struct {
 	// Shadow is another version that reads along as long as this one serves; nil
 	// if none does.
 	Shadow *Spec
+	// Standby has a second process started, which takes the place of one that
+	// ends at once. It costs the memory of an idle adapter.
+	Standby bool
 	// Held says that the process may stand still, as its author holds it in a
 	// debugger: nobody replaces it for being silent or large.
 	Held bool
 }
 
 // sameProcess reports whether a process of s can serve as one of other: only
-// the integrations' settings may differ, and who reads along.
+// the integrations' settings may differ, who reads along and who stands by.
 func (s Spec) sameProcess(other Spec) bool {
 	s.Instances, other.Instances, s.Shadow, other.Shadow = nil, nil, nil, nil
+	s.Standby, other.Standby = false, false
 	return reflect.DeepEqual(s, other)
 }
 

@@ -37,6 +37,8 @@ type Status struct {
 	Since               time.Time      // of the state
 	Guest               bool           // it isn't one that is configured to serve: a shadow, a probe, a version on trial
 	PID                 int            // 0: no process
+	Standby             int            // id of the process that stands by; 0: none does
+	Away                time.Duration  // in all for which none served, since the first one did
 	Restarts            int            // since the host began
 	RestartsBy          map[string]int // the same by reason: ended, hung, memory, processor, replaced
 	FailedStarts        int            // in a row

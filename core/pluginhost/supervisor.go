@@ -31,6 +31,7 @@ type supervisor struct {
 	now    func() time.Time
 
 	live      atomic.Pointer[process] // takes requests; nil if none does
+	spare     atomic.Pointer[process] // stands by; nil if none does
 	info      atomic.Pointer[sdk.Info]
 	admission atomic.Pointer[admission]
 	timeout   atomic.Int64 // of a call, nanoseconds
@@ -45,6 +46,7 @@ type supervisor struct {
 	isSettled chan struct{} // closed then
 	removed   chan struct{} // closed when the plugin shall go
 	changed   chan struct{} // holds one word: there is a new spec
+	needs     chan struct{} // holds one word: whether a process should stand by is to be looked at
 	orders    chan order    // for the run goroutine
 	gone      chan struct{} // closed when that has ended
 	answered  chan struct{} // holds one word: a call was answered
@@ -56,13 +58,14 @@ type supervisor struct {
 	before *Spec // of another executable that ran earlier; nil if none did
 	places int   // calls at a time
 	status Status
-	output *logSink // of the newest process
+	output *logSink  // of the newest process
+	gap    time.Time // since when no process serves; the zero time if one does, or none ever did
 }
 
 func newSupervisor(h *Host, spec Spec) *supervisor {
 	s := &supervisor{
 		host: h, log: h.log.With("plugin", spec.Name), timing: h.cfg.Timing, now: h.cfg.Now,
-		removed: make(chan struct{}), changed: make(chan struct{}, 1), answered: make(chan struct{}, 1),
+		removed: make(chan struct{}), changed: make(chan struct{}, 1), needs: make(chan struct{}, 1), answered: make(chan struct{}, 1),
 		isSettled: make(chan struct{}), orders: make(chan order), gone: make(chan struct{}),
 	}
 	s.settled = sync.OnceFunc(func() { close(s.isSettled) })
@@ -114,9 +117,12 @@ func (s *supervisor) run(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	})
+	if !s.guest {
+		s.leftovers.Go(func() { s.standBy(ctx) })
+	}
 	tries := 0 // starts since a call was answered
 	for ctx.Err() == nil {
-		p, err := s.startOne(ctx)
+		p, err := s.nextOne(ctx, tries)
 		if err != nil {
 			s.rest(ctx, s.failedStart(ctx, err, tries))
 			tries++
@@ -125,6 +131,7 @@ func (s *supervisor) run(ctx context.Context) {
 		s.serve(p)
 		hung := s.watch(ctx, &p)
 		s.live.CompareAndSwap(p, nil)
+		s.away()
 		if s.hasAnswered() {
 			tries = 0
 		}
@@ -146,6 +153,7 @@ func (s *supervisor) replace(spec Spec) {
 	s.spec = spec
 	s.mu.Unlock()
 	if !same {
+		s.needsSpare()
 		s.wake()
 	}
 }
@@ -177,6 +185,9 @@ func (s *supervisor) report() Status {
 	status.Guest = s.guest
 	if s.output != nil {
 		status.OutputDropped = s.output.droppedBytes()
+	}
+	if !s.gap.IsZero() {
+		status.Away += s.now().Sub(s.gap)
 	}
 	status.RestartsBy = maps.Clone(status.RestartsBy)
 	status.Memory, status.Calls = residentBytes(status.PID), s.figures.calls()

@@ -96,6 +96,7 @@ func (s *supervisor) obeyAtRest(o order) {
 
 // remember makes a spec the current one, and keeps what ran before it.
 func (s *supervisor) remember(old, spec Spec) {
+	defer s.needsSpare()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.spec = spec

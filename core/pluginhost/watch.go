@@ -27,7 +27,9 @@ func (s *supervisor) serve(p *process) {
 	s.mu.Unlock()
 	s.live.Store(p)
 	s.set(Ready, nil)
+	s.back()
 	s.settled()
+	s.needsSpare()
 	s.log.Info("plugin ready", "version", p.spec.Version, "pid", p.client.PID())
 }
 
@@ -110,9 +112,12 @@ func (s *supervisor) follow(ctx context.Context, p **process) {
 // put puts a process of a spec in the place of *p, for a reason that is
 // counted. On error *p serves on.
 func (s *supervisor) put(ctx context.Context, p **process, spec Spec, why string) error {
-	next, err := s.start(ctx, spec, func(State, error) {})
-	if err != nil {
-		return err
+	next := s.takeSpare(spec)
+	if next == nil {
+		var err error
+		if next, err = s.start(ctx, spec, func(State, error) {}); err != nil {
+			return err
+		}
 	}
 	old := *p
 	*p = next
@@ -146,11 +151,7 @@ func (s *supervisor) endOf(ctx context.Context, p *process, hung error) {
 		if p.leashed() {
 			p.unleash() // it may say where it hangs
 		}
-		s.leftovers.Go(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
-			defer cancel()
-			p.client.Abort(ctx)
-		})
+		s.leftovers.Go(func() { s.abort(p) })
 	case ctx.Err() != nil:
 		s.set(Draining, nil)
 		s.finish(p)
@@ -158,7 +159,7 @@ func (s *supervisor) endOf(ctx context.Context, p *process, hung error) {
 		s.status.PID = 0
 		s.mu.Unlock()
 	default:
-		p.client.Kill() // it has ended: this waits until all of it is cleared away
+		s.leftovers.Go(p.client.Kill) // it has ended: this waits until all of it is cleared away
 		exit := p.client.Exit()
 		lines := p.output.lastWords()
 		s.log.Error("the plugin ended", "exit", exit.Text)
@@ -171,6 +172,30 @@ func (s *supervisor) endOf(ctx context.Context, p *process, hung error) {
 		s.mu.Lock()
 		s.status.LastCrash = &Crash{At: s.now(), Exit: why.Error(), Output: lines}
 		s.mu.Unlock()
+	}
+}
+
+// abort ends a process that hangs.
+func (s *supervisor) abort(p *process) {
+	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
+	defer cancel()
+	p.client.Abort(ctx)
+}
+
+// away notes that no process serves.
+func (s *supervisor) away() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gap = s.now()
+}
+
+// back notes that a process serves again.
+func (s *supervisor) back() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.gap.IsZero() {
+		s.status.Away += s.now().Sub(s.gap)
+		s.gap = time.Time{}
 	}
 }
 

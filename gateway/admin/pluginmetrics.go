@@ -12,6 +12,8 @@ var (
 	pluginUp        = gauge("plugin_up", "Whether a plugin is ready.", "plugin", "version")
 	pluginState     = gauge("plugin_state", "1 for the state that a plugin is in, 0 for the others.", "plugin", "state")
 	pluginRestarts  = gauge("plugin_restarts_total", "How often a plugin's process was started again.", "plugin", "reason")
+	pluginAway      = gauge("plugin_unavailable_seconds_total", "Time in which no process of a plugin served, since the first one did.", "plugin")
+	pluginStandby   = gauge("plugin_standby", "Whether a process stands by to take over.", "plugin")
 	pluginInFlight  = gauge("plugin_inflight", "Calls that a plugin is working on.", "plugin")
 	pluginWaiting   = gauge("plugin_waiting", "Calls that wait for a place in a plugin.", "plugin")
 	pluginMemory    = gauge("plugin_memory_bytes", "Resident memory of a plugin's process.", "plugin")
@@ -22,7 +24,7 @@ var (
 
 func pluginMetrics() []*prometheus.Desc {
 	return []*prometheus.Desc{
-		pluginUp, pluginState, pluginRestarts, pluginInFlight, pluginWaiting, pluginMemory, pluginCalls, pluginDurations, pluginDropped,
+		pluginUp, pluginState, pluginRestarts, pluginAway, pluginStandby, pluginInFlight, pluginWaiting, pluginMemory, pluginCalls, pluginDurations, pluginDropped,
 	}
 }
 
@@ -41,6 +43,8 @@ func collectPlugin(ch chan<- prometheus.Metric, p *Plugin) {
 	for outcome, n := range p.Calls {
 		set(pluginCalls, prometheus.CounterValue, float64(n), p.Name, outcome)
 	}
+	set(pluginAway, prometheus.CounterValue, p.Away.Seconds(), p.Name)
+	set(pluginStandby, prometheus.GaugeValue, number(p.Standby != 0), p.Name)
 	set(pluginInFlight, prometheus.GaugeValue, float64(p.InFlight), p.Name)
 	set(pluginWaiting, prometheus.GaugeValue, float64(p.Waiting), p.Name)
 	set(pluginMemory, prometheus.GaugeValue, float64(p.Memory), p.Name)

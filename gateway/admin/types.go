@@ -279,6 +279,7 @@ type Plugin struct {
 	State     string `json:"state"` // such as ready
 	Since     Time   `json:"since,omitzero"`
 	PID       int    `json:"pid,omitempty"`
+	Standby   int    `json:"standby_pid,omitempty"` // of the process that takes over when that one ends
 	Restarts  int    `json:"restarts"`
 	InFlight  int    `json:"in_flight"`
 	Waiting   int    `json:"waiting"` // calls for a place
@@ -298,7 +299,8 @@ type Plugin struct {
 	// Calls counts by outcome: answered, a failure's code, or a fault.
 	Calls map[string]uint64 `json:"calls,omitempty"`
 
-	Durations Durations `json:"-"` // for the metrics
+	Durations Durations     `json:"-"` // for the metrics
+	Away      time.Duration `json:"-"` // for which none served, since the first one did
 }
 
 // PluginCrash is an end of a plugin's process that nobody asked for.

@@ -105,7 +105,7 @@ func (g *Gateway) pluginList() []admin.Plugin {
 func pluginOf(p pluginhost.Status) admin.Plugin {
 	out := admin.Plugin{
 		Name: p.Name, Type: p.Type, Version: p.Version, State: string(p.State), Since: admin.Time{Time: p.Since},
-		PID: p.PID, Restarts: p.Restarts, InFlight: p.InFlight, Waiting: p.Waiting, SHA256: p.SHA256, Sandbox: p.Sandbox,
+		PID: p.PID, Standby: p.Standby, Away: p.Away, Restarts: p.Restarts, InFlight: p.InFlight, Waiting: p.Waiting, SHA256: p.SHA256, Sandbox: p.Sandbox,
 		LastError: p.LastError, Memory: p.Memory, MemoryLimit: p.MemoryLimit, MemoryBy: p.MemoryBy, RestartsBy: p.RestartsBy, OutputDropped: p.OutputDropped, Calls: p.Calls.Outcomes,
 		Durations: admin.Durations{Count: p.Calls.Count, Sum: p.Calls.Sum.Seconds(), Within: p.Calls.Within},
 	}

@@ -166,7 +166,7 @@ func (l *loader) spec(p config.Plugin, directory string) (pluginhost.Spec, error
 		SHA256: cmp.Or(p.SHA256, entry.SHA256[pluginhost.Platform()]), Info: &entry.Info, Args: p.Args, Env: reveal(p.Env),
 		Instances: map[string]json.RawMessage{},
 		Limits:    pluginhost.Limits{Memory: p.Memory, Timeout: p.Timeout, InFlight: p.InFlight, Processor: p.Processor, Nice: p.Nice},
-		Sandbox:   sandbox.Mode(p.Sandbox), ReadPaths: p.ReadPaths,
+		Sandbox:   sandbox.Mode(p.Sandbox), ReadPaths: p.ReadPaths, Standby: p.Standby,
 	}
 	if slices.Contains(l.held, p.Name) {
 		spec.Held, spec.Sandbox, spec.Limits.Timeout = true, sandbox.Off, heldTimeout

@@ -43,10 +43,18 @@ func memoryOf(p admin.Plugin) string {
 	return fmt.Sprintf("%d/%d MiB (%s)", p.Memory>>20, p.MemoryLimit>>20, p.MemoryBy)
 }
 
+// stateOf says how a plugin is, and whether another process stands by.
+func stateOf(p admin.Plugin) string {
+	if p.Standby == 0 {
+		return p.State
+	}
+	return p.State + " + standby"
+}
+
 func (a *console) printPlugins(list []admin.Plugin) {
 	var rows [][]any
 	for _, p := range list {
-		rows = append(rows, []any{p.Name, p.Type, p.Version, p.State, p.PID, p.Restarts, p.InFlight, memoryOf(p), p.Sandbox, clip(p.SHA256, 12), clip(p.LastError, 60)})
+		rows = append(rows, []any{p.Name, p.Type, p.Version, stateOf(p), p.PID, p.Restarts, p.InFlight, memoryOf(p), p.Sandbox, clip(p.SHA256, 12), clip(p.LastError, 60)})
 	}
 	a.printTable([]any{"plugin", "type", "version", "state", "pid", "restarts", "in flight", "memory", "sandbox", "sha256", "last error"}, rows)
 }

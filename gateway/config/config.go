@@ -127,6 +127,7 @@ type Plugin struct {
 	Nice      int    // added to the process's niceness
 	Sandbox   string // required, best-effort or off; best-effort by default
 	Shadow    string // another version that reads along; empty: none
+	Standby   bool   // a second process stands by
 	// ReadPaths are files and folders that a confined process may read and
 	// execute.
 	ReadPaths []string

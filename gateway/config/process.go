@@ -161,6 +161,7 @@ func (l *loader) plugin(b *block) {
 	}
 	b.oneOf("sandbox", &p.Sandbox, "required", "best-effort", "off")
 	b.readPaths(&p.ReadPaths)
+	b.boolean("standby", &p.Standby)
 	if b.text("shadow", &p.Shadow) {
 		l.shadow(b, p)
 	}

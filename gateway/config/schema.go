@@ -59,7 +59,7 @@ var shapes = map[string]shape{
 	},
 	"retention": {arguments: []string{"raw_payloads", "incidents", "deliveries", "dead_letters"}},
 	"plugin": {
-		arguments: []string{"type", "version", "sha256", "args", "env", "sandbox", "read_paths", "shadow"},
+		arguments: []string{"type", "version", "sha256", "args", "env", "sandbox", "read_paths", "shadow", "standby"},
 		blocks:    map[string][]string{"limits": nil},
 	},
 	"plugin.limits": {arguments: []string{"memory", "timeout", "in_flight", "processor", "nice"}},
