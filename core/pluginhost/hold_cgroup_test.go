@@ -31,11 +31,13 @@ func open(t *testing.T, mode cgroup.Mode) *cgroup.Tree {
 	return tree
 }
 
-// held runs a plugin in a cgroup of its own, and free to start others.
+// held runs a plugin in a cgroup of its own, free to start others. What the
+// watch does to one that uses the processor is another matter, and this kernel
+// is slow.
 func held(t *testing.T, tree *cgroup.Tree, change func(*Spec)) *Host {
 	t.Helper()
 	s := spec(t)
-	s.Sandbox = sandbox.Off
+	s.Sandbox, s.Limits.Processor = sandbox.Off, time.Hour
 	if change != nil {
 		change(&s)
 	}
@@ -180,8 +182,8 @@ func TestCgroupLeavesTheGatewayMostOfTheProcessorBesideASpinner(t *testing.T) {
 	eventually(t, "two seconds of ours", func() bool { return used(leaf)-mine > 2*time.Second })
 	its, mine = used(tree.Folder())-its, used(leaf)-mine
 	t.Logf("the plugin had %v, the gateway %v", its, mine)
-	if its > mine/2 {
-		t.Errorf("the plugin had %v, the gateway %v", its, mine)
+	if its > mine/2 || its < mine/20 {
+		t.Errorf("the plugin had %v, the gateway %v; want a third of it", its, mine)
 	}
 	if err := h.Restart(ctx, "chaos"); err != nil {
 		t.Fatal(err)
