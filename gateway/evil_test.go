@@ -21,6 +21,8 @@ type evil struct {
 	says string
 	// memory is what it may take; 256 MiB if empty.
 	memory string
+	// timeout is how long its calls may take; if empty, patience says.
+	timeout string
 	// ends is the state in which its request ends; empty: it stays open, for
 	// its plugin never serves, or it is tried for minutes.
 	ends string
@@ -31,6 +33,9 @@ func (e evil) adapter() string { return cmp.Or(e.kind, "chaos") }
 // patience is how long its calls may take: what can't end shall fail soon, and
 // what can has time for it on a busy machine.
 func (e evil) patience() string {
+	if e.timeout != "" {
+		return e.timeout
+	}
 	if e.ends == "done" || e.memory != "" {
 		return "30s"
 	}

@@ -33,7 +33,7 @@ const (
 // processors is used up is slowed as a whole, whoever used it.
 const (
 	leashRuns   = time.Millisecond
-	leashStands = 99 * time.Millisecond
+	leashStands = 499 * time.Millisecond
 )
 
 // pace is how a process uses the processor, as the watch sees it from look to

@@ -93,7 +93,7 @@ func TestAPluginThatBurnsAgainIsLetOffWhenItAnswers(t *testing.T) {
 	before := status(h).PID
 	answered := make(chan error, 1)
 	go func() {
-		_, err := call(t, h, "burn", "100ms")
+		_, err := call(t, h, "burn", "40ms")
 		answered <- err
 	}()
 	eventually(t, "it is held back", func() bool { s := status(h); return s.State == Degraded && s.LastError == errBurns.Error() })
