@@ -30,7 +30,7 @@ func (s *supervisor) call(ctx context.Context, r sdk.Request) (sdk.Result, error
 		return sdk.Result{}, err
 	}
 	defer leave()
-	result, err := p.client.Adapt(ctx, r)
+	result, err := p.client.AdaptAnd(ctx, r, s.check)
 	result, err = s.judge(result, err)
 	if sh := s.shadow.Load(); sh != nil {
 		sh.offer(r, result, err)
@@ -120,18 +120,17 @@ func (s *supervisor) judge(result sdk.Result, err error) (sdk.Result, error) {
 	if err != nil {
 		return sdk.Result{}, s.fault(core.AdapterBroken, err)
 	}
+	return result, nil
+}
+
+// check looks at a result, as long as it counts against what its plugin may take
+// of the memory.
+func (s *supervisor) check(result sdk.Result) (sdk.Result, error) {
 	var limits sdk.Limits
 	if info := s.info.Load(); info != nil {
 		limits = info.Limits
 	}
-	result, err = checkResult(result, limits, s.now())
-	if failure, ok := errors.AsType[*sdk.Failure](err); ok {
-		return sdk.Result{}, failure
-	}
-	if err != nil {
-		return sdk.Result{}, s.fault(core.AdapterBroken, err)
-	}
-	return result, nil
+	return checkResult(result, limits, s.now())
 }
 
 func faultOf(kind client.Kind) core.AdaptFault {

@@ -8,24 +8,25 @@ import (
 	"time"
 
 	"bellcrank.example/sdk"
+	"bellcrank.example/sdk/client"
 )
 
 // Bounds of what an adapter may say, in bytes unless they count something.
 const (
-	defaultEvents  = 1_000 // events of a request, where the adapter declares nothing
+	defaultEvents  = client.DefaultEvents // events of a request, where the adapter declares nothing
 	maxTitle       = 512
 	maxDescription = 64 << 10
 	maxKey         = 1 << 10
-	maxWord        = 256 // a service, a vendor's severity, a name
-	maxServices    = 100 // services of an event
-	maxLabels      = 256 // labels of an event
+	maxWord        = 256                // a service, a vendor's severity, a name
+	maxServices    = client.MaxServices // services of an event
+	maxLabels      = client.MaxLabels   // labels of an event
 	maxLabel       = 2 << 10
-	maxMetadata    = 64 << 10 // as JSON
-	maxLinks       = 32       // links of an event
+	maxMetadata    = 64 << 10        // as JSON
+	maxLinks       = client.MaxLinks // links of an event
 	maxURL         = 8 << 10
-	maxNotes       = 100 // notes on a request
+	maxNotes       = client.MaxNotes // notes on a request
 	maxNote        = 1 << 10
-	maxPaths       = 4_096 // paths that were read
+	maxPaths       = client.MaxPaths // paths that were read
 	maxReplyBody   = 64 << 10
 )
 

@@ -20,15 +20,9 @@ const (
 
 // batched is a request that waits to go in a batch.
 type batched struct {
-	ctx    context.Context // the caller's, as long as it waits
-	m      *adapterv1.AdaptRequest
-	answer chan batchAnswer // room for one
-}
-
-// batchAnswer is what became of a request.
-type batchAnswer struct {
-	response *adapterv1.AdaptResponse
-	err      error
+	ctx context.Context // the caller's, as long as it waits
+	m   *adapterv1.AdaptRequest
+	box *mailbox
 }
 
 // openBatches has requests go in batches.
@@ -40,27 +34,28 @@ func (c *Client) openBatches() {
 }
 
 // batch has a request go in the next batch, and waits for its answer.
-func (c *Client) batch(ctx context.Context, m *adapterv1.AdaptRequest) (*adapterv1.AdaptResponse, error) {
-	b := &batched{ctx: ctx, m: m, answer: make(chan batchAnswer, 1)}
+func (c *Client) batch(ctx context.Context, m *adapterv1.AdaptRequest) arrival {
+	b := &batched{ctx: ctx, m: m, box: newMailbox()}
+	defer b.box.leave()
 	select {
 	case c.batches <- b:
 	case <-c.runs.Done():
-		return nil, &Error{Kind: Gone, Err: errGone}
+		return arrival{err: &Error{Kind: Gone, Err: errGone}}
 	case <-ctx.Done():
-		return nil, &Error{Kind: Timeout, Err: ctx.Err()}
+		return arrival{err: &Error{Kind: Timeout, Err: ctx.Err()}}
 	}
 	select {
-	case a := <-b.answer:
-		return a.response, a.err
+	case a := <-b.box.answer:
+		return a
 	case <-c.runs.Done():
 	case <-ctx.Done():
-		return nil, &Error{Kind: Timeout, Err: ctx.Err()}
+		return arrival{err: &Error{Kind: Timeout, Err: ctx.Err()}}
 	}
 	select {
-	case a := <-b.answer: // it came just before the end
-		return a.response, a.err
+	case a := <-b.box.answer: // it came just before the end
+		return a
 	default:
-		return nil, &Error{Kind: Crashed, Err: errGone}
+		return arrival{err: &Error{Kind: Crashed, Err: errGone}}
 	}
 }
 
@@ -113,20 +108,21 @@ func (c *Client) sendBatch(batch []*batched) {
 		b.m.Call = call.number
 		request.Requests[i] = b.m
 	}
-	answer, err := c.adapter.AdaptBatch(ctx, request, grpc.MaxCallRecvMsgSize(wire.MaxExchangeMessage), grpc.MaxCallSendMsgSize(wire.MaxRequest))
-	if err == nil && answersTo(request, answer) {
-		for i, b := range batch {
-			c.answered(b, answer.GetResponses()[i])
-		}
-		return
-	}
+	var answer wire.Batch
+	err := c.conn.Invoke(ctx, adapterv1.Adapter_AdaptBatch_FullMethodName, request, &answer,
+		grpc.ForceCodecV2(wire.Codec()), grpc.MaxCallRecvMsgSize(wire.MaxExchangeMessage), grpc.MaxCallSendMsgSize(wire.MaxRequest))
 	if err != nil {
 		if lost := c.transportError(err); lost.Kind == Crashed {
 			for _, b := range batch {
-				b.answer <- batchAnswer{err: lost}
+				b.box.put(arrival{err: lost})
 			}
 			return
 		}
+	} else if messages, ok := answersTo(request, answer); ok {
+		for i, b := range batch {
+			c.handOver(b.box, messages[i], len(b.m.GetBody()))
+		}
+		return
 	}
 	for _, b := range batch {
 		c.work.Go(func() { c.sendAlone(b) })
@@ -149,37 +145,25 @@ func (c *Client) batchContext(batch []*batched) (context.Context, context.Cancel
 	return context.WithTimeout(c.runs, left/2)
 }
 
-// answersTo reports whether each request of a batch has its own answer.
-func answersTo(request *adapterv1.AdaptBatchRequest, answer *adapterv1.AdaptBatchResponse) bool {
-	if len(answer.GetResponses()) != len(request.GetRequests()) {
-		return false
+// answersTo takes the answers of a batch apart, and reports whether each request
+// has its own.
+func answersTo(request *adapterv1.AdaptBatchRequest, answer wire.Batch) (messages []wire.Message, ok bool) {
+	messages, err := answer.Messages(len(request.GetRequests()))
+	if err != nil || len(messages) != len(request.GetRequests()) {
+		return nil, false
 	}
 	for i, m := range request.GetRequests() {
-		if answer.GetResponses()[i].GetId() != m.GetId() {
-			return false
+		if messages[i].ID() != m.GetId() {
+			return nil, false
 		}
 	}
-	return true
-}
-
-// answered hands over an answer. One that was too large for its batch is asked
-// for again.
-func (c *Client) answered(b *batched, response *adapterv1.AdaptResponse) {
-	if !response.GetFailure().GetOversize() {
-		b.answer <- batchAnswer{response: response}
-		return
-	}
-	c.work.Go(func() {
-		response, err := c.large(b.ctx, b.m)
-		b.answer <- batchAnswer{response, err}
-	})
+	return messages, true
 }
 
 func (c *Client) sendAlone(b *batched) {
 	// A message in a call must not change: the call that was given up may
 	// still hold this one.
-	response, err := c.unary(b.ctx, copyOf(b.m))
-	b.answer <- batchAnswer{response, err}
+	b.box.put(c.unary(b.ctx, copyOf(b.m)))
 }
 
 // copyOf is a message of its own with the same parts.

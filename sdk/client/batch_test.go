@@ -80,6 +80,9 @@ func (b *batcher) answer(m *adapterv1.AdaptRequest, how string) *adapterv1.Adapt
 	case body == "large" && how == "batch":
 		answer.Outcome = &adapterv1.AdaptResponse_Failure{Failure: &adapterv1.Failure{Oversize: true}}
 		return answer
+	case strings.HasPrefix(body, "much "):
+		answer.Outcome = &adapterv1.AdaptResponse_Result{Result: wire.FromResult(much(strings.TrimPrefix(body, "much ")))}
+		return answer
 	case strings.HasPrefix(body, "sleep"):
 		d, _ := time.ParseDuration(strings.TrimPrefix(body, "sleep "))
 		time.Sleep(d)

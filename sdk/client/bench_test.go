@@ -78,11 +78,12 @@ func BenchmarkAdapt(b *testing.B) {
 	c := start(b, nil)
 	unary := func(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 		deadline, _ := ctx.Deadline()
-		response, err := c.unary(ctx, wire.FromRequest(r, 0, deadline))
+		answer, giveBack, err := c.read(ctx, c.unary(ctx, wire.FromRequest(r, 0, deadline)), len(r.Body))
 		if err != nil {
 			return sdk.Result{}, err
 		}
-		return read(r.ID, wire.ToAnswer(response))
+		defer giveBack()
+		return resultOf(r.ID, answer)
 	}
 	ways := []struct {
 		name  string

@@ -21,6 +21,12 @@ import (
 // what is wrong, or wraps an *Error. It returns when ctx ends, whatever the
 // process does; r.Body must not change even then.
 func (c *Client) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
+	return c.AdaptAnd(ctx, r, func(result sdk.Result) (sdk.Result, error) { return result, nil })
+}
+
+// AdaptAnd is Adapt for who checks what a plugin answers: as long as that takes,
+// the answer counts against what its plugin may take of the memory.
+func (c *Client) AdaptAnd(ctx context.Context, r sdk.Request, check func(sdk.Result) (sdk.Result, error)) (sdk.Result, error) {
 	if l := c.currentLane(); c.runs.Err() != nil || l.ended() {
 		return sdk.Result{}, &Error{Kind: Gone, Err: errGone}
 	}
@@ -30,17 +36,22 @@ func (c *Client) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 	}
 	deadline, _ := ctx.Deadline()
 	r.ID = strings.ToValidUTF8(r.ID, "\uFFFD") // as it travels
-	answer, err := c.send(ctx, &request{r, generation, deadline})
+	answer, giveBack, err := c.send(ctx, &request{r, generation, deadline})
 	if err != nil {
 		return sdk.Result{}, err
 	}
-	result, err := read(r.ID, answer)
+	defer giveBack()
+	result, err := resultOf(r.ID, answer)
 	if f, ok := errors.AsType[*sdk.Failure](err); ok && f.Code == sdk.Internal && !deadline.IsZero() && !c.cfg.Now().Before(deadline) {
 		// An adapter that minds its deadline fails by it a moment before we
 		// give up, or after: the two mean the same.
 		return sdk.Result{}, &Error{Kind: Timeout, Err: f}
 	}
-	return result, err
+	if err != nil {
+		return sdk.Result{}, err
+	}
+	result, err = check(result)
+	return detach(result, answer.Size), err
 }
 
 var errGone = errors.New("the process has ended")
@@ -54,85 +65,90 @@ type request struct {
 }
 
 // send chooses the way: that of this plugin, or a call of its own for what is
-// large.
-func (c *Client) send(ctx context.Context, r *request) (wire.Answer, error) {
+// large. Whoever has read the answer gives its room back.
+func (c *Client) send(ctx context.Context, r *request) (answer wire.Answer, giveBack func(), err error) {
 	ask := c.unary
-	if l := c.currentLane(); len(r.Body) <= wire.MaxExchangeBody {
-		switch {
-		case c.batches != nil:
-			ask = c.batch
-		case l != nil:
-			answer, err := c.exchange(ctx, l, r)
-			if err != nil || !answer.Oversize {
-				return answer, err
-			}
-			ask = c.large
+	if l := c.currentLane(); len(r.Body) <= wire.MaxExchangeBody && (l != nil || c.batches != nil) {
+		var came arrival
+		if l != nil {
+			came = c.exchange(ctx, l, r)
+		} else {
+			came = c.batch(ctx, wire.FromRequest(r.Request, r.generation, r.deadline))
 		}
+		answer, giveBack, err = c.read(ctx, came, len(r.Body))
+		if err != nil || !answer.Oversize {
+			return answer, giveBack, err
+		}
+		giveBack()
+		ask = c.large
 	}
-	response, err := ask(ctx, wire.FromRequest(r.Request, r.generation, r.deadline))
+	return c.read(ctx, ask(ctx, wire.FromRequest(r.Request, r.generation, r.deadline)), len(r.Body))
+}
+
+// read reads what came for a request with such a body, once there is room.
+func (c *Client) read(ctx context.Context, a arrival, body int) (answer wire.Answer, giveBack func(), err error) {
+	if a.err == nil && a.giveBack == nil {
+		a = c.arrived(ctx, a.message, body)
+	}
+	if a.err != nil {
+		return wire.Answer{}, nil, a.err
+	}
+	if answer, err = a.message.Read(); err != nil {
+		a.giveBack()
+		return wire.Answer{}, nil, &Error{Kind: Broken, Err: fmt.Errorf("read the answer: %w", err)}
+	}
+	return answer, a.giveBack, nil
+}
+
+// unary asks by a call of its own. Only an answer that is larger than usual for
+// such a body is waited for in the narrow gate.
+func (c *Client) unary(ctx context.Context, m *adapterv1.AdaptRequest) arrival {
+	most := firstAnswer(len(m.GetBody()))
+	giveBack, err := c.sending.take(ctx, most)
 	if err != nil {
-		return wire.Answer{}, err
+		return arrival{err: &Error{Kind: Timeout, Err: err}}
 	}
-	return wire.ToAnswer(response), nil
-}
-
-// unary asks by a call of its own. An answer may be as large as the stream's;
-// only one that has to be larger is waited for in the narrow gate, so that a
-// plugin can't fill the gateway's memory with many at a time.
-func (c *Client) unary(ctx context.Context, m *adapterv1.AdaptRequest) (*adapterv1.AdaptResponse, error) {
-	response, err := c.adapt(ctx, m, wire.MaxExchangeMessage)
-	switch {
-	case status.Code(err) == codes.ResourceExhausted:
+	message, err := c.adapt(ctx, m, most)
+	if err == nil {
+		defer giveBack()
+		return c.arrived(ctx, message, len(m.GetBody()))
+	}
+	giveBack()
+	if status.Code(err) == codes.ResourceExhausted {
 		return c.large(ctx, m)
-	case err != nil:
-		return nil, c.transportError(err)
 	}
-	return response, nil
+	return arrival{err: c.transportError(err)}
 }
 
-// maxLarge is how many large answers a plugin may be sending at a time.
-const maxLarge = 2
-
-func (c *Client) large(ctx context.Context, m *adapterv1.AdaptRequest) (*adapterv1.AdaptResponse, error) {
-	select {
-	case c.gate <- struct{}{}:
-		defer func() { <-c.gate }()
-	case <-ctx.Done():
-		return nil, &Error{Kind: Timeout, Err: ctx.Err()}
+// large asks by a call of its own when no other large answer is on its way.
+func (c *Client) large(ctx context.Context, m *adapterv1.AdaptRequest) arrival {
+	giveBack, err := c.gate.take(ctx, 1)
+	if err != nil {
+		return arrival{err: &Error{Kind: Timeout, Err: err}}
 	}
-	most := c.largest(m)
-	response, err := c.adapt(ctx, m, most)
+	defer giveBack()
+	most := largestAnswer(len(m.GetBody()))
+	message, err := c.adapt(ctx, m, most)
 	switch {
 	case status.Code(err) == codes.ResourceExhausted:
-		return nil, &sdk.Failure{Code: sdk.TooLarge, Message: fmt.Sprintf("the answer has more than %d bytes", most)}
+		return arrival{err: &sdk.Failure{Code: sdk.TooLarge, Message: fmt.Sprintf("the answer has more than %d bytes", most)}}
 	case err != nil:
-		return nil, c.transportError(err)
+		return arrival{err: c.transportError(err)}
 	}
-	return response, nil
+	return c.arrived(ctx, message, len(m.GetBody()))
 }
 
-// largest is how many bytes an answer may have: four times the largest body
-// that the adapter takes, or this one if that is larger.
-func (c *Client) largest(m *adapterv1.AdaptRequest) int {
-	body := c.info.Limits.Body
-	if body <= 0 {
-		body = defaultBody
-	}
-	return int(min(4*max(body, int64(len(m.GetBody()))), wire.MaxAnswer)) + wire.MaxExchangeBody
-}
-
-// defaultBody is the largest body of an adapter that declares nothing.
-const defaultBody = 4 << 20
-
-func (c *Client) adapt(ctx context.Context, m *adapterv1.AdaptRequest, most int) (*adapterv1.AdaptResponse, error) {
+func (c *Client) adapt(ctx context.Context, m *adapterv1.AdaptRequest, most int) (message wire.Message, err error) {
 	call := c.calls.begin(ctx, len(m.GetBody()))
 	defer c.calls.end(call.number)
 	m.Call = call.number
-	return c.adapter.Adapt(ctx, m, grpc.MaxCallRecvMsgSize(most), grpc.MaxCallSendMsgSize(wire.MaxRequest))
+	err = c.conn.Invoke(ctx, adapterv1.Adapter_Adapt_FullMethodName, m, &message,
+		grpc.ForceCodecV2(wire.Codec()), grpc.MaxCallRecvMsgSize(most), grpc.MaxCallSendMsgSize(wire.MaxRequest))
+	return message, err
 }
 
-// read looks whether an answer is one to the request.
-func read(id string, answer wire.Answer) (sdk.Result, error) {
+// resultOf looks whether an answer is one to the request.
+func resultOf(id string, answer wire.Answer) (sdk.Result, error) {
 	switch {
 	case answer.ID != id:
 		return sdk.Result{}, &Error{Kind: Broken, Err: fmt.Errorf("the answer is for request %.100q, not %q", answer.ID, id)}
@@ -147,7 +163,7 @@ func read(id string, answer wire.Answer) (sdk.Result, error) {
 // call is one call that the process hasn't answered.
 type call struct {
 	number  uint64
-	answer  chan wire.Message // room for one
+	box     *mailbox
 	began   time.Time
 	stuckAt time.Time
 	bytes   int // of its body
@@ -173,7 +189,7 @@ func (c *calls) begin(ctx context.Context, bytes int) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last++
-	begun := &call{number: c.last, answer: make(chan wire.Message, 1), began: now, stuckAt: now.Add(patience), bytes: bytes}
+	begun := &call{number: c.last, box: newMailbox(), began: now, stuckAt: now.Add(patience), bytes: bytes}
 	c.open[begun.number] = begun
 	return begun
 }

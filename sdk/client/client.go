@@ -45,6 +45,14 @@ const (
 	grace = 2 * time.Second
 )
 
+// Sizes of what isn't an answer to a request, in bytes: few have a hundredth of
+// it.
+const (
+	maxDescription = 256 << 10
+	maxControl     = 64 << 10
+	maxHeaders     = 16 << 10 // of an answer: what went wrong is one of them
+)
+
 // ShimEnv is a variable that the shim's environment has and the executable's
 // must not: a shim isn't the plugin yet.
 const ShimEnv = wire.ShimEnv
@@ -119,7 +127,9 @@ type Client struct {
 	work    sync.WaitGroup
 	closed  chan struct{}
 	calls   calls
-	gate    chan struct{} // a place for each large answer
+	reading room          // of answers
+	sending room          // of answers to calls of their own
+	gate    room          // one large answer
 	ways    []Way         // that the plugin offers, the best one last
 	batches chan *batched // nil: requests don't go in batches
 
@@ -165,7 +175,8 @@ func newClient(cfg Config) *Client {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	c := &Client{cfg: cfg, closed: make(chan struct{}), gate: make(chan struct{}, maxLarge), configured: map[string]uint64{}}
+	c := &Client{cfg: cfg, closed: make(chan struct{}), configured: map[string]uint64{}}
+	c.reading, c.sending, c.gate = newRoom(roomForAnswers), newRoom(roomForCalls), newRoom(1)
 	c.calls = calls{now: cfg.Now, stuck: cfg.Stuck, open: map[uint64]*call{}}
 	c.runs, c.stop = context.WithCancel(context.Background())
 	return c
@@ -205,6 +216,7 @@ func (c *Client) prepare() error {
 		Logger:           hclog.NewNullLogger(), // what matters comes back as errors
 		GRPCDialOptions: []grpc.DialOption{
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MaxExchangeMessage)),
+			grpc.WithMaxHeaderListSize(maxHeaders),
 			// Fixed: what finds out a good size does so by a ping after each read.
 			grpc.WithStaticStreamWindowSize(wire.WindowSize),
 			grpc.WithStaticConnWindowSize(wire.WindowSize),
@@ -245,7 +257,7 @@ func (c *Client) connect(ctx context.Context) error {
 	}
 	c.conn, c.plugin, c.adapter = conn, adapterv1.NewPluginClient(conn), adapterv1.NewAdapterClient(conn)
 	c.target = destinationv1.NewDestinationClient(conn)
-	description, err := c.plugin.Describe(ctx, &adapterv1.DescribeRequest{})
+	description, err := c.plugin.Describe(ctx, &adapterv1.DescribeRequest{}, grpc.MaxCallRecvMsgSize(maxDescription))
 	if err != nil {
 		return fmt.Errorf("describe: %w", err)
 	}
@@ -355,7 +367,7 @@ func (c *Client) Configure(ctx context.Context, integration string, settings jso
 	c.mu.Unlock()
 	answer, err := c.plugin.Configure(ctx, &adapterv1.ConfigureRequest{
 		Instance: integration, Generation: generation, SettingsJson: settings,
-	})
+	}, grpc.MaxCallRecvMsgSize(maxControl))
 	if err != nil {
 		return fmt.Errorf("configure %s: %w", integration, c.transportError(err))
 	}
@@ -373,7 +385,7 @@ func (c *Client) Release(ctx context.Context, integration string) error {
 	c.mu.Lock()
 	delete(c.configured, integration)
 	c.mu.Unlock()
-	if _, err := c.plugin.Release(ctx, &adapterv1.ReleaseRequest{Instance: integration}); err != nil {
+	if _, err := c.plugin.Release(ctx, &adapterv1.ReleaseRequest{Instance: integration}, grpc.MaxCallRecvMsgSize(maxControl)); err != nil {
 		return fmt.Errorf("release %s: %w", integration, c.transportError(err))
 	}
 	return nil
@@ -402,7 +414,8 @@ func (c *Client) generation(ctx context.Context, r sdk.Request) (uint64, error) 
 // Check asks the health service. It returns when ctx ends, whatever the
 // process does.
 func (c *Client) Check(ctx context.Context) error {
-	answer, err := grpc_health_v1.NewHealthClient(c.conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: plugin.GRPCServiceName})
+	answer, err := grpc_health_v1.NewHealthClient(c.conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: plugin.GRPCServiceName},
+		grpc.MaxCallRecvMsgSize(maxControl))
 	if err != nil {
 		return fmt.Errorf("health: %w", c.transportError(err))
 	}
@@ -419,7 +432,7 @@ func (c *Client) Stop(ctx context.Context) {
 	asked, cancel := context.WithTimeout(ctx, rung)
 	defer cancel()
 	// The answer may get lost: the process hangs up as it is told to.
-	err := c.conn.Invoke(asked, "/plugin.GRPCController/Shutdown", &emptypb.Empty{}, &emptypb.Empty{})
+	err := c.conn.Invoke(asked, "/plugin.GRPCController/Shutdown", &emptypb.Empty{}, &emptypb.Empty{}, grpc.MaxCallRecvMsgSize(maxControl))
 	if status.Code(err) == codes.Unimplemented || !c.ended(asked) {
 		c.process.terminate()
 		insisted, cancel := context.WithTimeout(ctx, rung)

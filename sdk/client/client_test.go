@@ -70,6 +70,8 @@ func (echo) Adapt(ctx context.Context, r sdk.Request) (sdk.Result, error) {
 		select {}
 	case "environment":
 		return sdk.Result{Ignored: strings.Join(os.Environ(), "\n")}, nil
+	case "much":
+		return much(string(r.Body)), nil
 	case "malformed":
 		return sdk.Result{}, fmt.Errorf("wrapped: %w", &sdk.Failure{Code: sdk.Malformed, Path: "a.b", Message: "no"})
 	case "large":
@@ -222,8 +224,10 @@ func TestBodiesAndAnswersOfAnySize(t *testing.T) {
 			t.Errorf("%v bytes arrived, want %v", got.Events[0].Metadata["body"], want)
 		}
 	}
-	for _, size := range []int{1, 5 << 20, 20 << 20} {
-		got, err := c.Adapt(patience(t, 30*time.Second), sdk.Request{ID: "r", Path: "large", Body: []byte(fmt.Sprint(size))})
+	// The number is padded: a large body may have a large answer.
+	large := func(body, answer int) []byte { return fmt.Appendf(nil, "%s%d", strings.Repeat("0", body-8), answer) }
+	for body, size := range map[int]int{8: 1, 1 << 10: 3 << 20, 4 << 20: 19 << 20} {
+		got, err := c.Adapt(patience(t, 30*time.Second), sdk.Request{ID: "r", Path: "large", Body: large(body, size)})
 		if err != nil {
 			t.Fatalf("answer of %d bytes: %v", size, err)
 		}
@@ -231,9 +235,9 @@ func TestBodiesAndAnswersOfAnySize(t *testing.T) {
 			t.Errorf("answer of %d bytes, want %d", n, size)
 		}
 	}
-	// Four times the largest body that it takes is the most, 64 MiB for any.
-	for _, size := range []int{33 << 20, 65 << 20} {
-		_, err := c.Adapt(patience(t, 30*time.Second), sdk.Request{ID: "r", Path: "large", Body: []byte(fmt.Sprint(size))})
+	// Four times the body and 4 MiB is the most, 64 MiB for any.
+	for body, size := range map[int]int{8: 5 << 20, 4 << 20: 21 << 20, 16 << 20: 65 << 20} {
+		_, err := c.Adapt(patience(t, 30*time.Second), sdk.Request{ID: "r", Path: "large", Body: large(body, size)})
 		if f, ok := errors.AsType[*sdk.Failure](err); !ok || f.Code != sdk.TooLarge {
 			t.Errorf("answer of %d bytes: %v, want %s", size, err, sdk.TooLarge)
 		}

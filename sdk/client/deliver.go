@@ -29,9 +29,14 @@ func (c *Client) Deliver(ctx context.Context, d sdk.Delivery) (sdk.Step, error) 
 	if err != nil {
 		return sdk.Step{}, &Error{Kind: Broken, Err: err}
 	}
+	giveBack, err := c.sending.take(ctx, maxStep)
+	if err != nil {
+		return sdk.Step{}, &Error{Kind: Timeout, Err: err}
+	}
+	defer giveBack()
 	call := c.calls.begin(ctx, 0)
 	defer c.calls.end(call.number)
-	answer, err := c.target.Deliver(ctx, m, grpc.MaxCallRecvMsgSize(maxStep))
+	answer, err := c.target.Deliver(ctx, m, grpc.ForceCodecV2(wire.Codec()), grpc.MaxCallRecvMsgSize(maxStep))
 	if err != nil {
 		return sdk.Step{}, c.transportError(err)
 	}

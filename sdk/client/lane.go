@@ -61,43 +61,36 @@ func (c *Client) currentLane() *lane {
 }
 
 // exchange sends one request and waits for its answer.
-func (c *Client) exchange(ctx context.Context, l *lane, r *request) (wire.Answer, error) {
+func (c *Client) exchange(ctx context.Context, l *lane, r *request) arrival {
 	call := c.calls.begin(ctx, len(r.Body))
 	select {
 	case l.out <- wire.EncodeCall(call.number, &r.Request, r.generation, r.deadline):
 	case <-l.done:
 		c.calls.end(call.number)
-		return wire.Answer{}, l.err
+		return arrival{err: l.err}
 	case <-ctx.Done():
 		c.calls.end(call.number)
-		return wire.Answer{}, &Error{Kind: Timeout, Err: ctx.Err()}
+		return arrival{err: &Error{Kind: Timeout, Err: ctx.Err()}}
 	}
+	defer call.box.leave()
 	select {
-	case message := <-call.answer:
-		return readAnswer(message)
+	case a := <-call.box.answer:
+		return a
 	case <-l.done:
 		return c.last(call, l)
 	case <-ctx.Done():
-		return wire.Answer{}, &Error{Kind: Timeout, Err: ctx.Err()} // the call stays open until it is answered
+		return arrival{err: &Error{Kind: Timeout, Err: ctx.Err()}} // the call stays open until it is answered
 	}
-}
-
-func readAnswer(message wire.Message) (wire.Answer, error) {
-	answer, err := message.Read()
-	if err != nil {
-		return wire.Answer{}, &Error{Kind: Broken, Err: fmt.Errorf("read the answer: %w", err)}
-	}
-	return answer, nil
 }
 
 // last returns the answer that came just before the stream ended, if it did.
-func (c *Client) last(call *call, l *lane) (wire.Answer, error) {
+func (c *Client) last(call *call, l *lane) arrival {
 	c.calls.end(call.number)
 	select {
-	case message := <-call.answer:
-		return readAnswer(message)
+	case a := <-call.box.answer:
+		return a
 	default:
-		return wire.Answer{}, l.err
+		return arrival{err: l.err}
 	}
 }
 
@@ -128,8 +121,20 @@ func (c *Client) readLane(l *lane) {
 		}
 		answered++
 		if call := c.calls.end(message.Call); call != nil {
-			call.answer <- message
+			c.handOver(call.box, message, call.bytes)
 		}
+	}
+}
+
+// handOver gives an answer to its caller. The next isn't read before this one
+// has room, unless it is small.
+func (c *Client) handOver(box *mailbox, message wire.Message, body int) {
+	switch {
+	case message.Len() <= smallAnswer:
+		box.put(arrival{message: message})
+	case !box.isLeft():
+		// Who has room is reading, and gives it back soon.
+		box.put(c.arrived(context.Background(), message, body))
 	}
 }
 

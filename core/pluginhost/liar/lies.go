@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -32,7 +33,7 @@ func handle(_ any, stream grpc.ServerStream) error {
 		case strings.HasSuffix(method, "/Exchange"):
 			answers = lie(read(message))
 		case strings.HasSuffix(method, "/Adapt"):
-			answers = [][]byte{bloat(nil)}
+			answers = [][]byte{alone(read(message))}
 		default: // Configure and Release
 			answers = [][]byte{nil}
 		}
@@ -103,14 +104,49 @@ func lie(r request) [][]byte {
 		return [][]byte{answer(r.call, "\xff\xfe", good)}
 	case "huge stream":
 		return [][]byte{bloat(truth)}
-	case "huge call": // a failure that asks for Adapt
+	case "empty events":
+		return [][]byte{text(text(number(nil, 1, r.call), 2, r.id), 3, string(bytes.Repeat(text(nil, 1, ""), much/2)))}
+	case "empty notes":
+		return [][]byte{text(text(number(nil, 1, r.call), 2, r.id), 3, string(bytes.Repeat(text(nil, 6, ""), much/2)))}
+	case "unary empty links", "unary small objects", "huge call": // a failure that asks for Adapt
 		return [][]byte{text(text(number(nil, 1, r.call), 2, r.id), 4, string(number(number(nil, 1, 3), 4, 1)))}
 	case "unheard of":
 		return [][]byte{answer(r.call, r.id, good, number(good, 1, 77), text(good, 16, `{"n":NaN}`), text(good, 15, `[1]`))}
 	case "nothing":
 		return nil
 	}
+	if part := amplified(r.Do); part != nil {
+		return [][]byte{answer(r.call, r.id, slices.Concat(good, part), part)}
+	}
 	return [][]byte{truth}
+}
+
+// alone answers a request that goes by a call of its own: with a huge answer,
+// or one that would be huge.
+func alone(r request) []byte {
+	if part := amplified(strings.TrimPrefix(r.Do, "unary ")); part != nil {
+		return answer(r.call, r.id, part)
+	}
+	return bloat(nil)
+}
+
+// much is how many bytes an answer may have on the stream, about.
+const much = 3_500_000
+
+// amplified is a part of an event, or events in place of one, that take a
+// hundred times as much memory once they are read.
+func amplified(what string) []byte {
+	switch what {
+	case "empty links":
+		return bytes.Repeat(text(nil, 17, ""), much/3/2)
+	case "empty services":
+		return bytes.Repeat(text(nil, 9, ""), much/2/2)
+	case "many labels":
+		return text(nil, 15, "{"+strings.Repeat(`"":"",`, much/6/2)+`"a":"b"}`)
+	case "small objects":
+		return text(nil, 16, `{"a":[`+strings.Repeat(`{"":1},`, much/7/2)+`0]}`)
+	}
+	return nil
 }
 
 // answer is an AdaptResponse with a result of these events.

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"bellcrank.example/sdk"
 	"bellcrank.example/sdk/internal/wire/adapterv1"
+	"bellcrank.example/sdk/internal/wire/destinationv1"
 )
 
 // Call is a request as a plugin gets it.
@@ -35,6 +37,7 @@ type Answer struct {
 	Result   *sdk.Result
 	Failure  *sdk.Failure
 	Oversize bool // the failure: too large for a stream
+	Size     int  // of the message that it was read from, in bytes; 0 if it wasn't
 }
 
 // Encoded is a message in a buffer, which is used again once it has been sent.
@@ -50,7 +53,8 @@ type Message struct {
 }
 
 // Codec is gRPC's for protobuf. It also sends what is an Encoded already, and
-// reads an answer as a Message, and a request as a Call.
+// reads an answer as a Message, those to a batch as a Batch, and a request as a
+// Call. A destination's answer is looked at before the library reads it.
 func Codec() encoding.CodecV2 { return codec{encoding.GetCodecV2(encodingproto.Name)} }
 
 type codec struct{ encoding.CodecV2 }
@@ -65,19 +69,33 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 
 // Unmarshal reads a message.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) (err error) {
-	message, isMessage := v.(*Message)
-	call, isCall := v.(*Call)
-	if !isMessage && !isCall {
+	switch to := v.(type) {
+	case *Message:
+		*to, err = messageOf(textOf(data))
+	case *Batch:
+		*to = Batch{textOf(data)}
+	case *Call:
+		buffer := data.MaterializeToBuffer(mem.DefaultBufferPool())
+		defer buffer.Free()
+		*to, err = readCall(buffer.ReadOnlyData())
+	case *destinationv1.DeliverResponse:
+		if err = checkStep(textOf(data)); err == nil {
+			err = c.CodecV2.Unmarshal(data, v)
+		}
+	default:
 		return c.CodecV2.Unmarshal(data, v)
 	}
-	buffer := data.MaterializeToBuffer(mem.DefaultBufferPool())
-	defer buffer.Free()
-	if isMessage {
-		*message, err = messageOf(string(buffer.ReadOnlyData()))
-	} else {
-		*call, err = readCall(buffer.ReadOnlyData())
-	}
 	return err
+}
+
+// textOf copies a message, once.
+func textOf(data mem.BufferSlice) string {
+	var text strings.Builder
+	text.Grow(data.Len())
+	for _, part := range data {
+		text.Write(part.ReadOnlyData())
+	}
+	return text.String()
 }
 
 // messageOf looks for the call that an answer belongs to.
@@ -322,6 +340,20 @@ func appendEvent(to []byte, e *sdk.Event) (_ []byte, err error) {
 	return end(to, at), nil
 }
 
+// Len is how many bytes the answer has.
+func (m Message) Len() int { return len(m.text) }
+
+// ID is that of the request that the answer names.
+func (m Message) ID() (id string) {
+	f := fields[string]{rest: m.text}
+	for f.next() {
+		if f.tag == 2<<3|length {
+			id = f.value
+		}
+	}
+	return id
+}
+
 // Read takes an answer apart. Strings are parts of the message.
 func (m Message) Read() (Answer, error) {
 	a := Answer{Call: m.Call}
@@ -349,7 +381,7 @@ func (m Message) Read() (Answer, error) {
 	if f.err != nil {
 		return Answer{}, f.err
 	}
-	a.Failure = failure
+	a.Failure, a.Size = failure, len(m.text)
 	if r != nil {
 		a.Result = r.end()
 	}

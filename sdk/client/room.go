@@ -1,0 +1,130 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/semaphore"
+
+	"bellcrank.example/sdk"
+	"bellcrank.example/sdk/internal/wire"
+)
+
+// How much of anything an answer may have. Who reads answers cuts what is
+// more; what has sixteen times as much, or an event more than it may have, is
+// never read.
+const (
+	MaxServices = 100 // of an event
+	MaxLabels   = 256 // of an event
+	MaxLinks    = 32  // of an event
+	MaxNotes    = 100
+	MaxPaths    = 4_096 // that were read
+
+	absurd = 16
+
+	// DefaultEvents is how many events an answer may have where the adapter
+	// declares nothing, its rejections among them, and mostEvents whatever it
+	// declares.
+	DefaultEvents = 1_000
+	mostEvents    = 65_536
+)
+
+// A plugin is a stranger's program, and its answers must not fill the gateway's
+// memory. The worst that one can do, asked by small requests:
+//
+//   - 8 MiB: an answer on the stream, in the library's buffers and as a copy.
+//     The stream is read on only when it has its room, or is small.
+//   - 32 MiB: answers of their own calls under way, twice roomForCalls.
+//   - 9 MiB: the same for the one that is too large for that.
+//   - 32 MiB: roomForAnswers, for answers being read, or handed over.
+//
+// A plugin has either stream, batches (two of 4 MiB at a time) or calls, so that
+// it is 57 MiB at most. A large request may have an answer as large as it needs,
+// one at a time: ten times its body and 16 MiB. What was read and checked is
+// bounded by whoever keeps it.
+const (
+	roomForAnswers = 32 << 20
+	roomForCalls   = 16 << 20
+	// smallAnswer is how large an answer on the stream may be, in bytes, that
+	// waits for its room in its caller's hands instead of the reader's.
+	smallAnswer = 16 << 10
+)
+
+// largestRead is how many bytes the answer to a body may take once it is read.
+func largestRead(body int) int { return 16<<20 + 10*body }
+
+// firstAnswer is how many bytes an answer may have before it has to wait for
+// its turn, and largestAnswer how many at all.
+func firstAnswer(body int) int   { return min(128<<10+4*body, wire.MaxExchangeMessage) }
+func largestAnswer(body int) int { return min(wire.MaxExchangeMessage+4*body, wire.MaxAnswer) }
+
+// room is how many bytes something may take at a time. What is larger takes all
+// of it.
+type room struct {
+	size int64
+	left *semaphore.Weighted
+}
+
+func newRoom(size int64) room { return room{size, semaphore.NewWeighted(size)} }
+
+// take waits for so many bytes. Who has them gives them back.
+func (r room) take(ctx context.Context, n int) (giveBack func(), err error) {
+	taken := min(int64(n), r.size)
+	if err := r.left.Acquire(ctx, taken); err != nil {
+		return nil, err
+	}
+	return func() { r.left.Release(taken) }, nil
+}
+
+// bounds are those of this adapter's answers.
+func (c *Client) bounds() wire.Bounds {
+	events := c.info.Limits.Events
+	if events <= 0 {
+		events = DefaultEvents
+	}
+	events = min(events, mostEvents)
+	return wire.Bounds{
+		Events: events, Services: absurd * MaxServices, Labels: absurd * MaxLabels, Links: absurd * MaxLinks,
+		Notes: max(absurd*MaxNotes, events), Paths: absurd * MaxPaths,
+	}
+}
+
+// admit waits until there is room to read the answer to a body.
+func (c *Client) admit(ctx context.Context, m wire.Message, body int) (giveBack func(), err error) {
+	bounds := c.bounds()
+	size, err := m.Measure(bounds)
+	if n, many := errors.AsType[wire.TooManyEvents](err); many {
+		return nil, &sdk.Failure{Code: sdk.TooLarge, Message: fmt.Sprintf("%d events in one request, %d are the most", int(n), bounds.Events)}
+	}
+	if err != nil {
+		return nil, &Error{Kind: Broken, Err: fmt.Errorf("the answer has %w", err)}
+	}
+	if most := largestRead(body); size > most {
+		return nil, &sdk.Failure{Code: sdk.TooLarge, Message: fmt.Sprintf("the answer takes about %d bytes of memory, %d are the most", size, most)}
+	}
+	if giveBack, err = c.reading.take(ctx, size); err != nil {
+		return nil, &Error{Kind: Timeout, Err: err}
+	}
+	return giveBack, nil
+}
+
+// arrival is what became of a request: an answer with the room to read it, or
+// an error.
+type arrival struct {
+	message  wire.Message
+	giveBack func() // nil: it has no room yet
+	err      error
+}
+
+// arrived is an answer that has its room, or whatever keeps it from that.
+func (c *Client) arrived(ctx context.Context, m wire.Message, body int) arrival {
+	giveBack, err := c.admit(ctx, m, body)
+	return arrival{m, giveBack, err}
+}
+
+func (a arrival) drop() {
+	if a.giveBack != nil {
+		a.giveBack()
+	}
+}
