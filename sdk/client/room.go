@@ -31,18 +31,18 @@ const (
 )
 
 // A plugin is a stranger's program, and its answers must not fill the gateway's
-// memory. The worst that one can do, asked by small requests:
+// memory. The worst that one can do, asked by small requests, where what is on
+// its way takes its size twice, in the library's buffers and as a copy:
 //
-//   - 8 MiB: an answer on the stream, in the library's buffers and as a copy.
-//     The stream is read on only when it has its room, or is small.
-//   - 32 MiB: answers of their own calls under way, twice roomForCalls.
-//   - 9 MiB: the same for the one that is too large for that.
-//   - 32 MiB: roomForAnswers, for answers being read, or handed over.
+//   - 8 MiB for an answer on the stream, which is read on only when this one has
+//     room or is small; or 16 MiB for two batches, or for 64 calls of firstAnswer.
+//   - 9 MiB for the one answer that is larger than that, see largestAnswer.
+//   - 32 MiB, roomForAnswers, for those that are being read and checked.
 //
-// A plugin has either stream, batches (two of 4 MiB at a time) or calls, so that
-// it is 57 MiB at most. A large request may have an answer as large as it needs,
-// one at a time: ten times its body and 16 MiB. What was read and checked is
-// bounded by whoever keeps it.
+// So it is 57 MiB at most. A large request may have an answer as large as it
+// needs, one at a time: largestRead. Calls for larger bodies, and those of
+// destinations, have at most roomForCalls. What was read and checked is bounded
+// by whoever keeps it.
 const (
 	roomForAnswers = 32 << 20
 	roomForCalls   = 16 << 20
