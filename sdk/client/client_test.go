@@ -235,8 +235,8 @@ func TestBodiesAndAnswersOfAnySize(t *testing.T) {
 			t.Errorf("answer of %d bytes, want %d", n, size)
 		}
 	}
-	// Four times the body and 4 MiB is the most, 64 MiB for any.
-	for body, size := range map[int]int{8: 5 << 20, 4 << 20: 21 << 20, 16 << 20: 65 << 20} {
+	// Four times the body and 16 MiB is the most, 64 MiB for any.
+	for body, size := range map[int]int{8: 17 << 20, 4 << 20: 33 << 20, 16 << 20: 65 << 20} {
 		_, err := c.Adapt(patience(t, 30*time.Second), sdk.Request{ID: "r", Path: "large", Body: large(body, size)})
 		if f, ok := errors.AsType[*sdk.Failure](err); !ok || f.Code != sdk.TooLarge {
 			t.Errorf("answer of %d bytes: %v, want %s", size, err, sdk.TooLarge)

@@ -36,15 +36,15 @@ const (
 //
 //   - 8 MiB for an answer on the stream, which is read on only when this one has
 //     room or is small; or 16 MiB for two batches, or for 64 calls of firstAnswer.
-//   - 9 MiB for the one answer that is larger than that, see largestAnswer.
-//   - 32 MiB, roomForAnswers, for those that are being read and checked.
+//   - 32 MiB for the one answer that is larger than that, see largestAnswer.
+//   - 16 MiB, roomForAnswers, for those that are being read and checked.
 //
-// So it is 57 MiB at most. A large request may have an answer as large as it
-// needs, one at a time: largestRead. Calls for larger bodies, and those of
-// destinations, have at most roomForCalls. What was read and checked is bounded
-// by whoever keeps it.
+// So it is 56 MiB for a plugin with a stream, and 64 for others. A large request
+// may have an answer as large as it needs, one at a time: largestRead. Calls for
+// larger bodies, and those of destinations, have at most roomForCalls. What was
+// read and checked is bounded by whoever keeps it.
 const (
-	roomForAnswers = 32 << 20
+	roomForAnswers = 16 << 20
 	roomForCalls   = 16 << 20
 	// smallAnswer is how large an answer on the stream may be, in bytes, that
 	// waits for its room in its caller's hands instead of the reader's.
@@ -57,7 +57,7 @@ func largestRead(body int) int { return 16<<20 + 10*body }
 // firstAnswer is how many bytes an answer may have before it has to wait for
 // its turn, and largestAnswer how many at all.
 func firstAnswer(body int) int   { return min(128<<10+4*body, wire.MaxExchangeMessage) }
-func largestAnswer(body int) int { return min(wire.MaxExchangeMessage+4*body, wire.MaxAnswer) }
+func largestAnswer(body int) int { return min(16<<20+4*body, wire.MaxAnswer) }
 
 // room is how many bytes something may take at a time. What is larger takes all
 // of it.
