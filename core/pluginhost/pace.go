@@ -12,9 +12,11 @@ import (
 const (
 	// defaultProcessor and mostPerMiB are how much processor time a process may
 	// use for each call that it has, and for their bodies, while it leaves the
-	// oldest of them unanswered. Adapters need a millisecond, and 30 for a MiB.
+	// oldest of them unanswered. Adapters need a millisecond, and up to 100 for
+	// a MiB of alerts; on a slow machine, with another runtime's decoder or with
+	// little memory, it is ten times that. A storm must never be taken for a spin.
 	defaultProcessor = 250 * time.Millisecond
-	mostPerMiB       = 100 * time.Millisecond
+	mostPerMiB       = 3 * time.Second
 	// mostUnasked is how much it may use without a call: a collector of garbage
 	// is done in less.
 	mostUnasked = time.Second
@@ -66,10 +68,10 @@ func (p *pace) look(now time.Time, used time.Duration, load client.Load, perCall
 	}
 	// What came later than the one that waits is no excuse for it.
 	p.oldest, p.waited, p.unasked = load.Since, 0, 0
-	p.most = perCall*time.Duration(load.Calls) + mostPerMiB*time.Duration(load.Bytes>>20)
 	if strict {
-		p.most /= strictness
+		perCall /= strictness
 	}
+	p.most = perCall*time.Duration(load.Calls) + mostPerMiB*time.Duration(load.Bytes>>10)>>10
 	return false
 }
 

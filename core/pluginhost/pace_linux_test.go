@@ -33,7 +33,8 @@ func TestPace(t *testing.T) {
 		{"one sleeps", false, []look{{0, 0, client.Load{}}, {100 * ms, 1 * ms, calls(1, 10*ms)}, {time.Hour, 200 * ms, calls(1, 10*ms)}}, false},
 		{"many are worked on", false, []look{{0, 0, client.Load{}}, {100 * ms, 200 * ms, calls(64, 10*ms)}, {200 * ms, 400 * ms, calls(64, 10*ms)}, {300 * ms, 600 * ms, calls(64, 110*ms)}}, false},
 		{"busy for hours, and answers", false, []look{{0, 0, client.Load{}}, {100 * ms, 200 * ms, calls(4, 10*ms)}, {200 * ms, 400 * ms, calls(4, 150*ms)}, {time.Hour, 2 * time.Hour, calls(4, time.Hour-50*ms)}}, false},
-		{"a large body", false, []look{{0, 0, client.Load{}}, {100 * ms, 100 * ms, large}, {1100 * ms, 1100 * ms, large}}, false},
+		{"a large body", false, []look{{0, 0, client.Load{}}, {100 * ms, 100 * ms, large}, {20100 * ms, 40100 * ms, large}}, false},
+		{"a large body, looked at closely", true, []look{{0, 0, client.Load{}}, {100 * ms, 100 * ms, large}, {20100 * ms, 40100 * ms, large}}, false},
 		{"a stray thread spins", false, []look{{0, 0, client.Load{}}, {500 * ms, 500 * ms, client.Load{}}, {1100 * ms, 1100 * ms, client.Load{}}}, true},
 		{"garbage is collected", false, []look{{0, 0, client.Load{}}, {900 * ms, 900 * ms, client.Load{}}, {1000 * ms, 900 * ms, client.Load{}}, {1900 * ms, 1800 * ms, client.Load{}}}, false},
 	} {

@@ -53,9 +53,9 @@ type Limits struct {
 	Timeout  time.Duration // of a call, whatever its context has; 5 seconds if zero
 	InFlight int           // calls at a time; 64 or what the adapter declares if zero, never more than that
 	Memory   int64         // resident bytes past which the process is replaced; 512 MiB if zero
-	// Processor is how much processor time the process may take for a call, in
-	// which it answers nothing, before it is held back and replaced; 250
-	// milliseconds if zero. A body may take 100 more for each MiB.
+	// Processor is how much processor time the process may take for a call that
+	// it doesn't answer before it is held back and replaced; 250 milliseconds if
+	// zero. A body may take 3 seconds more for each MiB.
 	Processor time.Duration
 	Nice      int // added to the process's niceness, 1 to 19; 5 if zero
 }

@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
@@ -47,8 +46,9 @@ func Adapter(a sdk.Adapter) {
 		fmt.Fprintln(os.Stderr, "set stdout aside:", errHandshake)
 		os.Exit(1)
 	}
-	limitMemory()
-	serve(newServer(a, os.Stderr), handshake)
+	s := newServer(a, os.Stderr)
+	s.memory.limit()
+	serve(s, handshake)
 }
 
 // Destination serves d as Adapter serves an adapter.
@@ -129,24 +129,6 @@ func introduce(w io.Writer, info sdk.Info) {
 	fmt.Fprintf(w, "This is the %s adapter %s, a plugin for bellcrank; the gateway starts it.\n"+
 		"To see what it is, run it with -describe. To try it on a request:\n"+
 		"  bellcrank plugin run %s -file BODY.json\n", info.Name, info.Version, os.Args[0])
-}
-
-// Memory of a built-in adapter: at most 20 MiB resident when idle, 48 MiB under
-// load. Collecting garbage less often is a quarter more throughput; the limit
-// keeps a burst of large bodies from making that expensive.
-const (
-	gcPercent   = 400
-	memoryLimit = 40 << 20
-)
-
-// limitMemory leaves alone what the operator has set.
-func limitMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
-	}
 }
 
 // capabilities is what plugins made with this package can do besides the floor.

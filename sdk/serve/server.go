@@ -39,6 +39,7 @@ type server struct {
 	restore  sync.Once
 	inFlight atomic.Int64
 	grpc     atomic.Pointer[grpc.Server]
+	memory   memory
 
 	mu       sync.RWMutex
 	settings map[string]json.RawMessage // by integration
@@ -119,6 +120,9 @@ func (s *server) Release(_ context.Context, m *adapterv1.ReleaseRequest) (*adapt
 // Adapt answers one request. The adapter runs in a goroutine of its own, whose
 // end, unlike this one's, can be told from an answer.
 func (s *server) Adapt(ctx context.Context, m *adapterv1.AdaptRequest) (*adapterv1.AdaptResponse, error) {
+	if body := len(m.GetBody()); body > wire.MaxExchangeBody {
+		defer s.memory.during(body)()
+	}
 	answers := make(chan *adapterv1.AdaptResponse, 1)
 	go answer(ctx, s, wire.ToCall(m), wire.FromAnswer, func(answer *adapterv1.AdaptResponse) { answers <- answer })
 	answer := <-answers
