@@ -144,8 +144,9 @@ plugin %q {
   env     = { START = %q }
   %s
   limits {
-    timeout = %q
-    memory  = %q
+    timeout   = %q
+    memory    = %q
+    processor = %q
   }
 }
 integration %q %q {
@@ -154,7 +155,7 @@ integration %q %q {
     value = %q
   }
 }
-`, "bad-"+e.name, e.adapter(), version, e.env, more, e.patience(), cmp.Or(e.memory, "256MiB"),
+`, "bad-"+e.name, e.adapter(), version, e.env, more, e.patience(), cmp.Or(e.memory, "256MiB"), e.processor(),
 			e.adapter(), e.name, "bad-"+e.name, chaosKey(e.name))
 	}
 	text := fmt.Sprintf(chaosConfiguration, filepath.Join(s.dir, "data"), s.directory, s.ingest, s.admin, chaosKey("neighbour"), s.sink.url, blocks.String())

@@ -42,6 +42,15 @@ func (e evil) patience() string {
 	return "1s"
 }
 
+// processor is how much processor time its calls may take: as by default, but
+// for what is right in the end.
+func (e evil) processor() string {
+	if e.ends == "done" || e.memory != "" {
+		return "30s"
+	}
+	return "250ms"
+}
+
 // evils are what plugins do wrong. A request that never gets an answer is
 // quarantined; what is found out in an answer costs no more than that answer.
 var evils = []evil{

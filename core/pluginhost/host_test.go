@@ -53,7 +53,8 @@ func spec(t testing.TB) Spec {
 		Name: "chaos", Type: "chaos", Version: "1.0.0", Path: privateCopy(t), SHA256: pinned(),
 		Env:       map[string]string{"GORACE": "atexit_sleep_ms=0"},
 		Instances: map[string]json.RawMessage{"chaos/one": json.RawMessage(`{"a":1}`)},
-		Limits:    Limits{Timeout: patience}, // a loaded machine
+		// A loaded machine, the race detector.
+		Limits: Limits{Timeout: patience, Processor: patience},
 	}
 }
 

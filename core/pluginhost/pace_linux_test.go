@@ -51,7 +51,9 @@ func TestPace(t *testing.T) {
 func TestAPluginThatBurnsTheProcessorIsHeldBackAndReplaced(t *testing.T) {
 	for path, what := range map[string]string{"burn": "a call", "burn later": "a stray thread"} {
 		t.Run(what, func(t *testing.T) {
-			h := run(t, spec(t), nil)
+			s := spec(t)
+			s.Limits.Processor = 0 // the default
+			h := run(t, s, nil)
 			burner := status(h).PID
 			ctx, giveUp := context.WithCancel(t.Context())
 			t.Cleanup(giveUp)

@@ -64,6 +64,7 @@ var sdkModules = []string{
 	"github.com/mattn/go-isatty",
 	"github.com/oklog/run",
 	"golang.org/x/net",
+	"golang.org/x/sync",
 	"golang.org/x/sys",
 	"golang.org/x/text",
 	"google.golang.org/genproto/googleapis/rpc",
