@@ -125,7 +125,8 @@ func groupOf(link string) []string {
 	if err != nil {
 		return nil
 	}
-	return sortedScope(strings.Split(group, ","))
+	// Any bytes may be escaped.
+	return sortedScope(strings.Split(strings.ToValidUTF8(group, "\uFFFD"), ","))
 }
 
 // action is what the notification does to its incident.
