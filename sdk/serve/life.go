@@ -53,7 +53,13 @@ func drain(s *server, over <-chan struct{}) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	end := time.After(drainTimeout)
-	for s.inFlight.Load() > 0 {
+	// What was sent last may not have left yet, and Stop would throw it away; what
+	// was read last may not have been counted yet. A graceful stop doesn't help:
+	// the gateway's streams never end.
+	for quiet := time.Duration(0); quiet < flushTime; quiet += 10 * time.Millisecond {
+		if s.inFlight.Load() > 0 {
+			quiet = 0
+		}
 		select {
 		case <-tick.C:
 			continue
@@ -62,13 +68,6 @@ func drain(s *server, over <-chan struct{}) {
 			return
 		}
 		break
-	}
-	// What was sent last may not have left yet, and Stop would throw it away. A
-	// graceful stop doesn't help: the gateway's streams never end.
-	select {
-	case <-time.After(flushTime):
-	case <-over:
-		return
 	}
 	if g := s.grpc.Load(); g != nil {
 		g.Stop()

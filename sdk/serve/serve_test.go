@@ -411,8 +411,11 @@ func TestTheProcessEndsWithTheGateway(t *testing.T) {
 func TestSignals(t *testing.T) {
 	p := start(t)
 	stream := p.exchange(t)
-	send(t, stream, 1, "sleep 300ms")
-	p.adapt(t, "the call above has begun")
+	send(t, stream, 1, "sleep 3s")
+	send(t, stream, 2, "") // is read after the one above
+	if got := receive(t, stream).GetCall(); got != 2 {
+		t.Fatalf("answer to call %d, want that of call 2", got)
+	}
 	if err := p.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
@@ -432,7 +435,8 @@ func TestShutdownEndsTheProcess(t *testing.T) {
 	p := start(t)
 	stream := p.exchange(t)
 	send(t, stream, 1, "sleep 1h")
-	p.adapt(t, "the call above has begun")
+	send(t, stream, 2, "") // is read after the one above
+	receive(t, stream)
 	began := time.Now()
 	_ = p.conn.Invoke(t.Context(), "/plugin.GRPCController/Shutdown", &adapterv1.DescribeRequest{}, &adapterv1.DescribeResponse{})
 	p.wait(t)
