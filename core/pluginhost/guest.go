@@ -98,9 +98,7 @@ func (h *Host) Probe(ctx context.Context, plugin string, r sdk.Request) (sdk.Res
 	if s == nil {
 		return sdk.Result{}, &core.AdaptError{Fault: core.AdapterDown, Plugin: plugin, Err: errNoPlugin}
 	}
-	s.mu.Lock()
-	spec := s.spec
-	s.mu.Unlock()
+	spec := s.wanted()
 	spec.Name = "probe of " + plugin
 	starting, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Timing.Start)
 	defer cancel()

@@ -114,10 +114,7 @@ func (s *supervisor) replaceBurnt(ctx context.Context, p **process) {
 	if s.guest {
 		return
 	}
-	s.mu.Lock()
-	spec := s.spec
-	s.mu.Unlock()
-	if err := s.put(ctx, p, spec, "processor"); err != nil {
+	if err := s.put(ctx, p, s.wanted(), "processor"); err != nil {
 		s.log.Error("the plugin's successor doesn't start", "err", err)
 		s.burnt = s.now() // tried again after a while
 	}
@@ -155,7 +152,7 @@ func (p *process) pauses(ctx context.Context, d time.Duration) bool {
 func (s *supervisor) letOff(p *process) {
 	p.unleash()
 	p.unleash, p.pace = nil, pace{}
-	s.set(p.fitness(), nil)
+	s.set(Ready, nil)
 }
 
 // waits reports whether a process is still there, and on the leash, after a

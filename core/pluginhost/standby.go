@@ -75,7 +75,9 @@ func (s *supervisor) offer(ctx context.Context, p *process) bool {
 		case <-p.client.Done():
 			return !s.spare.CompareAndSwap(p, nil)
 		case <-health.C:
-			misses = s.missesOf(ctx, p, misses)
+			if misses++; s.ask(ctx, p) == nil {
+				misses = 0
+			}
 			if misses < s.timing.missesToHangs && p.trouble() == nil {
 				continue
 			}
@@ -90,16 +92,6 @@ func (s *supervisor) offer(ctx context.Context, p *process) bool {
 			return true
 		}
 	}
-}
-
-// missesOf returns how many health checks in a row had no answer.
-func (s *supervisor) missesOf(ctx context.Context, p *process, misses int) int {
-	ctx, cancel := context.WithTimeout(ctx, s.timing.HealthAnswer)
-	defer cancel()
-	if p.client.Check(ctx) == nil {
-		return 0
-	}
-	return misses + 1
 }
 
 // dropSpare ends a process that stands by, unless it was taken.

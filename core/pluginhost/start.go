@@ -17,22 +17,12 @@ import (
 // nextOne returns the process that stands by, if the one before had answered a
 // call; else it starts one. One that can't live is replaced with patience.
 func (s *supervisor) nextOne(ctx context.Context, tries int) (*process, error) {
+	spec := s.wanted()
 	if tries <= 1 {
-		s.mu.Lock()
-		spec := s.spec
-		s.mu.Unlock()
 		if p := s.takeSpare(spec); p != nil {
 			return p, nil
 		}
 	}
-	return s.startOne(ctx)
-}
-
-// startOne starts a process of the current spec.
-func (s *supervisor) startOne(ctx context.Context) (*process, error) {
-	s.mu.Lock()
-	spec := s.spec
-	s.mu.Unlock()
 	return s.start(ctx, spec, s.set)
 }
 

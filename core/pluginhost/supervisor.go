@@ -158,6 +158,13 @@ func (s *supervisor) replace(spec Spec) {
 	}
 }
 
+// wanted is the spec that the next process shall have.
+func (s *supervisor) wanted() Spec {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.spec
+}
+
 // wake has the run goroutine look at the spec.
 func (s *supervisor) wake() {
 	select {

@@ -77,11 +77,16 @@ func (s *supervisor) watch(ctx context.Context, p **process) (hung error) {
 	}
 }
 
-// checkHealth returns how many checks in a row had no answer.
-func (s *supervisor) checkHealth(ctx context.Context, p *process, misses int) int {
+// ask has a process say how it is, in time.
+func (s *supervisor) ask(ctx context.Context, p *process) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timing.HealthAnswer)
 	defer cancel()
-	err := p.client.Check(ctx)
+	return p.client.Check(ctx)
+}
+
+// checkHealth returns how many checks in a row had no answer.
+func (s *supervisor) checkHealth(ctx context.Context, p *process, misses int) int {
+	err := s.ask(ctx, p)
 	switch {
 	case err == nil && misses > 0:
 		s.set(p.fitness(), nil)
@@ -96,9 +101,7 @@ func (s *supervisor) checkHealth(ctx context.Context, p *process, misses int) in
 // follow does what a new spec asks for: other settings for the process that
 // runs, or another process.
 func (s *supervisor) follow(ctx context.Context, p **process) {
-	s.mu.Lock()
-	spec := s.spec
-	s.mu.Unlock()
+	spec := s.wanted()
 	if (*p).spec.sameProcess(spec) {
 		s.reconfigure(ctx, *p, spec)
 		return

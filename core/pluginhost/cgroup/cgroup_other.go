@@ -32,9 +32,6 @@ func (t *Tree) Close() error { return nil }
 // Dir is nil.
 func (g *Group) Dir() *os.File { return nil }
 
-// Weigh does nothing.
-func (g *Group) Weigh(int) error { return nil }
-
 // End does nothing.
 func (g *Group) End() {}
 

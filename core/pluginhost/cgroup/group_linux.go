@@ -81,7 +81,7 @@ func (g *Group) limit(l Limits) error {
 		g.holds = append(g.holds, Pids)
 	}
 	if has(CPU) {
-		if err := g.Weigh(l.Nice); err != nil {
+		if err := write(g.path, "cpu.weight", weight(l.Nice)); err != nil {
 			return err
 		}
 		g.holds = append(g.holds, CPU)
@@ -97,15 +97,6 @@ func (g *Group) Dir() *os.File {
 		return nil
 	}
 	return g.dir
-}
-
-// Weigh gives the group the share of processor time of a niceness, among the
-// plugins. Without the controller it does nothing.
-func (g *Group) Weigh(nice int) error {
-	if g == nil || !slices.Contains(g.tree.controllers, CPU) {
-		return nil
-	}
-	return write(g.path, "cpu.weight", weight(nice))
 }
 
 // End kills whatever is in the group and takes the group away. It doesn't wait
