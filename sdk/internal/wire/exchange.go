@@ -405,7 +405,7 @@ func readFailure(f fields[string], to *sdk.Failure, oversize *bool) fields[strin
 }
 
 // resultReader reads a result, which may come in parts. An event whose labels
-// or metadata aren't JSON objects becomes a rejection, as in ToResult.
+// or metadata aren't JSON objects becomes a rejection. Nothing else is judged.
 type resultReader struct {
 	result sdk.Result
 	events int // that were read
